@@ -1,0 +1,26 @@
+// Bundles the command line into dist/: unbundled imports triple the start of every command. Each command is a chunk of
+// its own, loaded when it is called. Native and optional modules stay outside the bundle.
+import { build } from "esbuild";
+import { chmod, readFile, rm, writeFile } from "node:fs/promises";
+
+await rm("dist", { recursive: true, force: true });
+await build({
+  entryPoints: { tidemark: "src/cli/tidemark.ts" },
+  outdir: "dist",
+  bundle: true,
+  splitting: true,
+  format: "esm",
+  platform: "node",
+  target: "node20.19",
+  minifySyntax: true,
+  minifyWhitespace: true,
+  legalComments: "none",
+  external: ["@photostructure/sqlite", "node:sqlite"],
+  // commander is CommonJS and requires node: modules by name.
+  banner: { js: 'import{createRequire as makeRequire}from"node:module";const require=makeRequire(import.meta.url);' },
+  chunkNames: "chunks/[name]-[hash]",
+  logLevel: "warning",
+});
+// The banner stands in every chunk; the interpreter line only where it is run.
+await writeFile("dist/tidemark.js", `#!/usr/bin/env node\n${await readFile("dist/tidemark.js", "utf8")}`);
+await chmod("dist/tidemark.js", 0o755);

@@ -1,0 +1,75 @@
+/**
+ * The one error class and the one table of codes. `docs/errors.md` is printed from the table.
+ *
+ * Absent, refused and broken are three things (ARCHITECTURE.md): absence is `undefined` or empty and
+ * never an error; a refusal is an error of kind "user", "config" or "environment" with a hint, the next
+ * command to type; anything else is "internal" and carries its `cause`. Damage found by `verify` is data,
+ * not an error, and has codes of its own in `store/problems.ts`.
+ */
+
+export type ErrorKind = "user" | "config" | "environment" | "internal";
+
+interface ErrorEntry {
+  readonly kind: ErrorKind;
+  readonly hint: string;
+  readonly meaning: string;
+}
+
+export const ERRORS = {
+  USAGE: { kind: "user", hint: "tidemark --help", meaning: "The command line could not be understood." },
+  SESSION_UNKNOWN: { kind: "user", hint: "tidemark sessions", meaning: "No stored session has that id or name." },
+  SESSION_AMBIGUOUS: { kind: "user", hint: "Give more characters of the id; `tidemark sessions` lists them.", meaning: "More than one stored session begins with that id." },
+  NO_SESSIONS: { kind: "user", hint: "tidemark import", meaning: "Nothing has been imported yet, so there is nothing to answer from." },
+  PATH_MISSING: { kind: "user", hint: "Check the path; without one, `tidemark import` finds the agent's own folder.", meaning: "A path given on the command line does not exist." },
+  PATH_UNREADABLE: { kind: "environment", hint: "Check the permissions of the path, then `tidemark import` again.", meaning: "A file or folder exists but could not be read." },
+  NOT_A_TRANSCRIPT: { kind: "user", hint: "`tidemark import` without a path finds transcripts by itself.", meaning: "The file is not a transcript in JSON lines (binary, UTF-16 or another format)." },
+  QUERY_EMPTY: { kind: "user", hint: "tidemark search \"words to find\"", meaning: "The search has no word that can be searched for." },
+  BAD_VALUE: { kind: "user", hint: "tidemark COMMAND --help", meaning: "An option has a value that cannot be used." },
+  FORGET_NEEDS_TARGET: { kind: "user", hint: "tidemark forget SESSION, or --event ID, or --matching TEXT", meaning: "`forget` was not told what to forget." },
+  FORGET_NEEDS_YES: { kind: "user", hint: "The same command with --yes erases for good.", meaning: "Erasing cannot be undone, so it must be confirmed." },
+  CONFIG_UNREADABLE: { kind: "config", hint: "Mend the file or point CLAUDE_CONFIG_DIR elsewhere.", meaning: "A settings file of the agent is not valid JSON." },
+  HOME_UNWRITABLE: { kind: "environment", hint: "Set TIDEMARK_HOME to a folder you can write to, then repeat the command.", meaning: "The state folder cannot be created or written." },
+  DISK_FULL: { kind: "environment", hint: "Free some space, then `tidemark import` goes on where it was.", meaning: "The disk is full; what was acknowledged before is safe." },
+  STORE_BUSY: { kind: "environment", hint: "Another process holds the store; wait for it to end and repeat the command.", meaning: "The store stayed locked longer than the time allowed." },
+  STORE_NEWER: { kind: "environment", hint: "npm install -g tidemark@latest", meaning: "The store was written by a newer version; this one leaves it alone." },
+  STORE_DAMAGED: { kind: "internal", hint: "tidemark verify, then tidemark doctor", meaning: "The store's file is damaged and could not be read." },
+  OBJECT_MISSING: { kind: "internal", hint: "tidemark verify", meaning: "A large text the log refers to is not in the object store." },
+  EVENT_INVALID: { kind: "internal", hint: "Please report this; the event was refused, nothing was stored.", meaning: "An event does not have the shape its type requires." },
+  SQLITE_MISSING: { kind: "environment", hint: "npm ci (without --omit=optional), or Node 22.23.3, 24.15 or later", meaning: "No usable SQLite: the built-in one is too old and the fallback is not installed." },
+  INTERNAL: { kind: "internal", hint: "Please report this with the output of `tidemark doctor`.", meaning: "Something that should not happen." },
+} as const satisfies Record<string, ErrorEntry>;
+
+export type ErrorCode = keyof typeof ERRORS;
+
+export class TidemarkError extends Error {
+  readonly code: ErrorCode;
+  readonly kind: ErrorKind;
+  readonly hint: string;
+
+  /** `hint` replaces the table's hint where the place that failed knows the exact next command. */
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; hint?: string } = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "TidemarkError";
+    this.code = code;
+    this.kind = ERRORS[code].kind;
+    this.hint = options.hint ?? ERRORS[code].hint;
+  }
+}
+
+/** Exit codes of the command contract: 1 refused, 2 usage, 70 broken. */
+export function exitCode(error: TidemarkError): number {
+  if (error.code === "USAGE") return 2;
+  return error.kind === "internal" ? 70 : 1;
+}
+
+/** Turns an operating-system or SQLite failure into ours where the user can act on it. */
+export function asTidemarkError(error: unknown): TidemarkError {
+  if (error instanceof TidemarkError) return error;
+  const { code, message = String(error) } = error as { code?: string; message?: string };
+  const text = `${code ?? ""} ${message}`;
+  if (/ENOSPC|EDQUOT|database or disk is full|SQLITE_FULL/i.test(text)) return new TidemarkError("DISK_FULL", "The disk is full", { cause: error });
+  if (/EROFS|readonly database|unable to open database/i.test(text)) return new TidemarkError("HOME_UNWRITABLE", `The state folder is not writable: ${message}`, { cause: error });
+  if (/database is locked|SQLITE_BUSY/i.test(text)) return new TidemarkError("STORE_BUSY", "The store is locked by another process", { cause: error });
+  if (/malformed|not a database|SQLITE_CORRUPT|SQLITE_NOTADB/i.test(text)) return new TidemarkError("STORE_DAMAGED", `The store is damaged: ${message}`, { cause: error });
+  return new TidemarkError("INTERNAL", message, { cause: error });
+}

@@ -1,0 +1,1 @@
+import type { CommandSpec } from '../command.ts'; export const command: CommandSpec = { args:'', options:[], help:'show', run: async()=>0 };

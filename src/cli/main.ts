@@ -1,0 +1,112 @@
+/**
+ * The command line: turns arguments and environment into one command's input, and its outcome into an exit code
+ * (0 done, 1 refused or problem found, 2 usage, 70 broken). Commands are loaded when they are called; that alone is why
+ * they are named here and not imported.
+ */
+import { homedir } from "node:os";
+import { join, resolve } from "node:path";
+import { Command, CommanderError } from "commander";
+import { asTidemarkError, exitCode, TidemarkError } from "../base/errors.ts";
+import type { Store } from "../store/store.ts";
+import type { CommandSpec, Context, Input } from "./command.ts";
+import { Terminal } from "./terminal.ts";
+
+export const VERSION = "0.1.0";
+
+export const COMMANDS: Record<string, () => Promise<{ command: CommandSpec }>> = {
+  status: () => import("./commands/status.ts"),
+  import: () => import("./commands/import.ts"),
+  sessions: () => import("./commands/sessions.ts"),
+  show: () => import("./commands/show.ts"),
+  search: () => import("./commands/search.ts"),
+  resume: () => import("./commands/resume.ts"),
+  export: () => import("./commands/export.ts"),
+  verify: () => import("./commands/verify.ts"),
+  doctor: () => import("./commands/doctor.ts"),
+  forget: () => import("./commands/forget.ts"),
+};
+
+const ABOUT = `Tidemark keeps the thread of long work with AI coding agents.
+
+Every session that an agent has left on this machine is kept, can be found again, and is boiled down to a brief that
+is true of the working tree as it is now. Nothing leaves this machine.`;
+
+export async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
+  const asked = argv.find((word) => !word.startsWith("-"));
+  const name = asked !== undefined && Object.hasOwn(COMMANDS, asked) ? asked : undefined;
+  const json = argv.includes("--json");
+  const terminal = new Terminal({ stdout: process.stdout, stderr: process.stderr, noColor: (environment["NO_COLOR"] ?? "") !== "" }, name ?? "status", json);
+  let store: Store | undefined;
+  try {
+    const program = new Command("tidemark").description(ABOUT).version(VERSION, "-V, --version").exitOverride();
+    program.configureOutput({ writeErr: (text) => void (json || process.stderr.write(text)) });
+    program.helpCommand(false).showHelpAfterError("(tidemark --help lists the commands)");
+    let outcome = 0;
+    const context: Context = {
+      terminal,
+      home: stateHome(environment),
+      configDir: resolve(environment["CLAUDE_CONFIG_DIR"] || join(homedir(), ".claude")),
+      cwd: process.cwd(),
+      now: clock(environment),
+      version: VERSION,
+      store: async () => {
+        const { openSqliteStore } = await import("../store/sqlite/store.ts");
+        return (store ??= await openSqliteStore(stateHome(environment)));
+      },
+    };
+    for (const [each, load] of Object.entries(COMMANDS)) {
+      // Only the command that is called is loaded; help lists all of them and may take its time.
+      if (name !== undefined && each !== name) continue;
+      const { command } = await load();
+      declare(program, each, command, async (input) => void (outcome = await command.run(input, context)));
+    }
+    const words = asked === undefined && !argv.some((word) => ["--help", "-h", "--version", "-V"].includes(word)) ? ["status", ...argv] : [...argv];
+    await program.parseAsync(words, { from: "user" });
+    return outcome;
+  } catch (error) {
+    return explain(error, terminal, json, environment);
+  } finally {
+    await store?.close();
+  }
+}
+
+function declare(program: Command, name: string, spec: CommandSpec, run: (input: Input) => Promise<void>): void {
+  const [summary = "", ...rest] = spec.help.trim().split("\n");
+  const sub = program.command(name).summary(summary).description([summary, ...rest].join("\n"));
+  if (spec.args !== "") for (const arg of spec.args.split(" ")) sub.argument(arg);
+  for (const option of spec.options) sub.option(option.flags, option.text, option.default);
+  sub.option("--json", "print one JSON document instead of text");
+  sub.action(async (...received: unknown[]) => {
+    const args = received.slice(0, -2).flat().filter((arg): arg is string => typeof arg === "string");
+    await run({ args, options: sub.opts() });
+  });
+}
+
+function explain(error: unknown, terminal: Terminal, json: boolean, environment: NodeJS.ProcessEnv): number {
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return 0;
+    if (json) terminal.fail(new TidemarkError("USAGE", error.message.replace(/^error: /, "")));
+    return 2;
+  }
+  const known = asTidemarkError(error);
+  terminal.fail(known);
+  if (known.kind === "internal" && (environment["TIDEMARK_TRACE"] ?? "") !== "") process.stderr.write(`${String((error as Error).stack)}\n`);
+  return exitCode(known);
+}
+
+/** `TIDEMARK_HOME`, else the platform's place for state; never inside a repository. */
+function stateHome(environment: NodeJS.ProcessEnv): string {
+  const own = environment["TIDEMARK_HOME"];
+  if (own !== undefined && own !== "") return resolve(own);
+  if (process.platform === "darwin") return join(homedir(), "Library", "Application Support", "tidemark");
+  if (process.platform === "win32") return join(environment["LOCALAPPDATA"] || join(homedir(), "AppData", "Local"), "tidemark");
+  return join(environment["XDG_STATE_HOME"] || join(homedir(), ".local", "state"), "tidemark");
+}
+
+function clock(environment: NodeJS.ProcessEnv): number {
+  const fixed = environment["TIDEMARK_NOW"];
+  if (fixed === undefined || fixed === "") return Date.now();
+  const time = /^\d+$/.test(fixed) ? Number(fixed) : Date.parse(fixed);
+  if (!Number.isFinite(time)) throw new TidemarkError("BAD_VALUE", `TIDEMARK_NOW is not a time: ${fixed}`, { hint: "TIDEMARK_NOW=2026-01-31T12:00:00Z" });
+  return time;
+}

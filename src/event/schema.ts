@@ -1,0 +1,125 @@
+/**
+ * The truth: every event type, its payload, and the envelope all of them share. `docs/events.md` is printed from
+ * this file. An event is a fact that happened; it is never changed. Old shapes are read through `upcast.ts`.
+ *
+ * The envelope stands apart from the payload: erasing a text removes the payload, and the chain still holds.
+ * Not here: where events are kept (store/), what they add up to (session/), how an agent writes them (agents/).
+ */
+import * as z from "zod";
+import { TidemarkError } from "../base/errors.ts";
+
+const count = z.number().int().nonnegative();
+const text = z.string();
+
+
+const touchedFile = z.strictObject({
+  path: text.describe("as the agent named it, usually absolute"),
+  change: z.enum(["read", "created", "edited", "deleted"]),
+  added: count.optional().describe("lines"),
+  removed: count.optional().describe("lines"),
+});
+
+const task = z.strictObject({
+  id: text.optional(),
+  content: text,
+  status: z.enum(["pending", "in_progress", "completed", "deleted"]),
+});
+
+/** Every event type with its payload. A key is a type; the description is its line in the event reference. */
+export const PAYLOADS = {
+  "session.started": z
+    .strictObject({ cwd: text.optional(), project: text.optional(), branch: text.optional(), version: text.optional(), source: text.optional().describe("where it was read: transcript, history, export") })
+    .describe("A session was seen for the first time."),
+  "session.resumed": z.strictObject({ from: text.describe("the session it goes on from") }).describe("A session took up another one's conversation under a new id."),
+  "session.forked": z
+    .strictObject({ from: text, shared: count, records: z.array(text).describe("ids of the events it shares") })
+    .describe("Events recorded under another session belong to this one too: a fork and its parent."),
+  "session.compacted": z
+    .strictObject({ trigger: text.optional(), tokens_before: count.optional(), tokens_after: count.optional() })
+    .describe("The agent replaced its context by a summary."),
+  "session.summarised": z.strictObject({ text: text, by: z.enum(["agent"]) }).describe("The agent's own summary at a compaction."),
+  "session.named": z.strictObject({ name: text, by: z.enum(["user", "agent"]) }).describe("A title for the session."),
+  "session.ended": z.strictObject({ reason: text }).describe("The agent said that the session ended."),
+  "turn.ended": z
+    .strictObject({ how: z.enum(["completed", "interrupted", "error", "limit"]), text: text.optional(), ms: count.optional() })
+    .describe("How a turn came to its end, where the agent says so."),
+  "subagent.started": z.strictObject({ kind: text.optional(), description: text.optional(), call: text.optional().describe("id of the call that started it") }).describe("A subagent began; its events carry its id as `thread`."),
+  prompt: z
+    .strictObject({
+      text: text,
+      kind: z.enum(["user", "command", "shell", "subagent", "notification", "injected"]).describe("user: typed; command: a slash command; shell: `!` line; subagent: task text given to one; notification, injected: not typed by anyone"),
+      images: count.optional(),
+      provisional: z.boolean().optional().describe("from the prompt history or a hook, until the transcript's record arrives"),
+    })
+    .describe("Words given to the agent."),
+  answer: z.strictObject({ text: text }).describe("Text the agent wrote."),
+  thinking: z.strictObject({ characters: count }).describe("That the agent reasoned, and how much; never what."),
+  "tool.called": z.strictObject({ tool: text, input: z.unknown() }).describe("The agent called a tool."),
+  "tool.returned": z.strictObject({ call: text, output: text, ms: count.optional(), images: count.optional() }).describe("A tool gave its result."),
+  "tool.failed": z.strictObject({ call: text, error: text, rejected: z.boolean().optional().describe("the user said no or stopped it") }).describe("A tool failed, or the user refused it."),
+  "files.touched": z.strictObject({ call: text, files: z.array(touchedFile) }).describe("Files a tool call read or changed."),
+  "model.changed": z.strictObject({ to: text }).describe("The model that answers from here on."),
+  usage: z
+    .strictObject({ message: text, model: text.optional(), input: count, output: count, cache_read: count, cache_write: count })
+    .describe("Tokens of one model message, counted once per message."),
+  cost: z.strictObject({ usd: z.number().nonnegative() }).describe("What the agent says the session has cost so far."),
+  "instructions.loaded": z.strictObject({ path: text, kind: text.optional() }).describe("An instruction file entered the context."),
+  "task.noted": z
+    .strictObject({ whole: z.boolean().describe("true: this is the whole list; false: only these changed"), tasks: z.array(task) })
+    .describe("The agent's plan, as it keeps it."),
+  linked: z.strictObject({ kind: text, url: text }).describe("Something outside that the session made, such as a pull request."),
+  raw: z.strictObject({ kind: text, record: z.unknown() }).describe("A record of an unknown shape, kept as it was."),
+  forgotten: z.strictObject({ events: z.array(text), reason: text.optional() }).describe("These events were erased on request; their places in the chain remain."),
+} as const;
+
+export type EventType = keyof typeof PAYLOADS;
+export type Payload<T extends EventType> = z.infer<(typeof PAYLOADS)[T]>;
+
+export interface Envelope<T extends EventType = EventType> {
+  /** From the source, so that recording twice is harmless: a call's id, or record uuid and block index. */
+  readonly id: string;
+  /** Milliseconds since 1970, by the clock of the source. */
+  readonly time: number;
+  readonly type: T;
+  /** The session under which it was first recorded. A fork's `session.forked` adds further ones. */
+  readonly session: string;
+  /** The agent that wrote it: "claude-code". */
+  readonly agent: string;
+  /** Subagent id; absent on the main thread. */
+  readonly thread?: string;
+  /** Source record it came from, and the nearest kept record before that in its thread. */
+  readonly record?: string;
+  readonly parent?: string;
+}
+
+type Of<T extends EventType> = Envelope<T> & { readonly payload: Payload<T> };
+/** A recorded fact: the envelope and a payload of the envelope's type. */
+export type Event = { [T in EventType]: Of<T> }[EventType];
+export type EventOf<T extends EventType> = Of<T>;
+
+const envelope = z.strictObject({
+  id: z.string().min(1).max(400),
+  time: z.number().int().min(-8.64e15).max(8.64e15),
+  type: z.enum(Object.keys(PAYLOADS) as [EventType, ...EventType[]]),
+  session: z.string().min(1).max(400),
+  agent: z.string().min(1).max(60),
+  thread: z.string().min(1).max(400).optional(),
+  record: z.string().min(1).max(400).optional(),
+  parent: z.string().min(1).max(400).optional(),
+  payload: z.unknown(),
+});
+
+/** Checks envelope and payload. Throws EVENT_INVALID with the path of what is wrong. */
+export function parseEvent(value: unknown): Event {
+  const outer = envelope.safeParse(value);
+  if (!outer.success) throw invalid(value, outer.error);
+  const inner = PAYLOADS[outer.data.type].safeParse(outer.data.payload);
+  if (!inner.success) throw invalid(value, inner.error);
+  return value as Event;
+}
+
+function invalid(value: unknown, error: z.ZodError): TidemarkError {
+  const { id, type } = (value ?? {}) as { id?: unknown; type?: unknown };
+  const issue = error.issues[0];
+  return new TidemarkError("EVENT_INVALID", `Event ${String(id)} (${String(type)}): ${issue?.path.join(".") || "value"}: ${issue?.message}`, { cause: error });
+}

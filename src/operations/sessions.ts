@@ -1,0 +1,61 @@
+/**
+ * The list of sessions, one session by id or name, and one session's story. Summaries are kept up to date here: one
+ * that is older than its session's newest event is folded again on the way.
+ */
+import { TidemarkError } from "../base/errors.ts";
+import type { Event } from "../event/schema.ts";
+import { foldSession, type Story } from "../session/fold.ts";
+import { lineageOf } from "../session/lineage.ts";
+import type { SessionSummary } from "../session/summary.ts";
+import type { Store } from "../store/store.ts";
+
+export async function story(store: Store, id: string): Promise<Story> {
+  const stored = await store.read(id);
+  return foldSession(id, stored.filter(({ erased }) => !erased).map(({ event }) => event));
+}
+
+/** Folds every session whose summary is missing or older than its events. Returns how many. */
+export async function refreshSummaries(store: Store): Promise<number> {
+  const heads = await store.heads();
+  const known = new Map((await store.summaries()).map(({ summary, upTo }) => [summary.id, upTo]));
+  let refreshed = 0;
+  for (const [id, position] of heads) {
+    if (known.get(id) === position) continue;
+    await store.putSummary((await story(store, id)).summary, position);
+    refreshed += 1;
+  }
+  return refreshed;
+}
+
+/** Sessions with a conversation, newest first, each with where it came from. */
+export async function listSessions(store: Store): Promise<SessionSummary[]> {
+  await refreshSummaries(store);
+  const all = (await store.summaries()).map(({ summary }) => summary);
+  const lineage = lineageOf(all, await links(store));
+  return all.filter(({ turns }) => turns > 0).map((summary) => ({ ...summary, ...lineage.get(summary.id) }));
+}
+
+async function links(store: Store): Promise<Event[]> {
+  return (await store.ofTypes(["session.forked", "session.resumed"])).map(({ event }) => event);
+}
+
+/** A session by its id, the beginning of its id, or its title. */
+export async function findSession(store: Store, wanted: string): Promise<SessionSummary> {
+  const all = await listSessions(store);
+  if (all.length === 0) throw new TidemarkError("NO_SESSIONS", "No sessions are stored yet");
+  const exact = all.find(({ id }) => id === wanted);
+  if (exact !== undefined) return exact;
+  const lower = wanted.toLowerCase();
+  let found = all.filter(({ id }) => id.toLowerCase().startsWith(lower));
+  if (found.length === 0) found = all.filter(({ title }) => title.toLowerCase() === lower);
+  if (found.length === 1) return found[0]!;
+  if (found.length === 0) throw new TidemarkError("SESSION_UNKNOWN", `No session begins with "${wanted}"`);
+  const some = found.slice(0, 5).map(({ id, title }) => `  ${id}  ${title}`);
+  throw new TidemarkError("SESSION_AMBIGUOUS", `"${wanted}" matches ${found.length} sessions:\n${some.join("\n")}${found.length > 5 ? "\n  …" : ""}`);
+}
+
+/** The newest session of a project; of any project where `project` is undefined. */
+export async function latestSession(store: Store, project?: string): Promise<SessionSummary | undefined> {
+  const all = await listSessions(store);
+  return all.find((summary) => project === undefined || summary.project === project);
+}

@@ -1,0 +1,180 @@
+/** `verify` on SQLite: walks the chain, the objects, the memberships and the text index. Finds, never mends. */
+import { inflateRawSync } from "node:zlib";
+import { sha256 } from "../../base/hash.ts";
+import type { Envelope, Event } from "../../event/schema.ts";
+import type { Stored } from "../store.ts";
+import type { Problem } from "../problems.ts";
+import { contentHash, GENESIS, linkHash, objectsOf } from "../encoding.ts";
+import type { Row } from "./driver.ts";
+import type { Files, Prepared } from "./files.ts";
+import { EVENT_COLUMNS, unpack } from "./rows.ts";
+import { addWords } from "./words.ts";
+
+type Progress = (done: number, total: number) => void;
+type Decode = (rows: Row[]) => Stored[];
+
+const PAGE = 500;
+
+export function checkLog(files: Files, progress?: Progress): Problem[] {
+  const problems: Problem[] = [];
+  for (const [name, file] of [["log.db", files.log], ["objects.db", files.objects]] as const) {
+    for (const row of file.database.prepare("PRAGMA integrity_check(20)").all()) {
+      const message = String(Object.values(row)[0]);
+      if (message !== "ok") problems.push({ code: "FILE_DAMAGED", where: name, message });
+    }
+  }
+  const needed = new Set<string>();
+  problems.push(...checkChain(files.log, needed, progress), ...checkObjects(files.objects, needed), ...checkShared(files.log));
+  return problems;
+}
+
+function checkChain(log: Prepared, needed: Set<string>, progress?: Progress): Problem[] {
+  const problems: Problem[] = [];
+  const head = log.sql("SELECT position, link FROM head").get();
+  const total = head === undefined ? 0 : Number(head["position"]);
+  let before: Uint8Array = GENESIS;
+  let position = 0;
+  for (;;) {
+    const rows = log
+      .sql("SELECT position, id, time, type, session, agent, thread, record, parent, content, link, salt, payload FROM event WHERE position > ? ORDER BY position LIMIT ?")
+      .all(position, PAGE);
+    if (rows.length === 0) break;
+    for (const row of rows) {
+      const at = Number(row["position"]);
+      if (at !== position + 1) problems.push({ code: "EVENT_MISSING", where: `positions ${position + 1} to ${at - 1}`, message: `${at - 1 - position} events are missing from the log` });
+      position = at;
+      const where = `event ${at} (${String(row["id"])}, session ${String(row["session"])})`;
+      const problem = checkRow(row, before, where, needed);
+      if (problem !== undefined) problems.push(problem);
+      before = row["link"] as Uint8Array;
+    }
+    progress?.(position, total);
+  }
+  if (position < total) problems.push({ code: "TAIL_MISSING", where: `after event ${position}`, message: `The log once reached event ${total}` });
+  else if (head !== undefined && position === total && !Buffer.from(before).equals(head["link"] as Uint8Array)) problems.push({ code: "CHAIN_BROKEN", where: `head at event ${total}`, message: "The last link is not the one noted as head" });
+  return problems;
+}
+
+function checkRow(row: Row, before: Uint8Array, where: string, needed: Set<string>): Problem | undefined {
+  const content = row["content"] as Uint8Array;
+  if (row["payload"] !== null) {
+    let json: string;
+    try {
+      json = unpack(row["payload"]!);
+      for (const hash of objectsOf(json)) needed.add(hash);
+    } catch (error) {
+      return { code: "PAYLOAD_UNREADABLE", where, message: `The payload cannot be decoded: ${(error as Error).message}` };
+    }
+    if (row["salt"] === null || !contentHash(row["salt"] as Uint8Array, json).equals(content)) return { code: "PAYLOAD_CHANGED", where, message: "The payload is not the one that was recorded" };
+  }
+  const optional = (key: string): Record<string, string> => (row[key] === null ? {} : { [key]: String(row[key]) });
+  const envelope = { id: row["id"], time: Number(row["time"]), type: row["type"], session: row["session"], agent: row["agent"], ...optional("thread"), ...optional("record"), ...optional("parent") } as Envelope;
+  if (!linkHash(before, envelope, content).equals(row["link"] as Uint8Array)) return { code: "CHAIN_BROKEN", where, message: "The link does not follow from the event before it" };
+  return undefined;
+}
+
+function checkObjects(objects: Prepared, needed: Set<string>): Problem[] {
+  const problems: Problem[] = [];
+  const present = new Set<string>();
+  for (const row of objects.database.prepare("SELECT hash, body, deflated FROM object").iterate()) {
+    const hash = Buffer.from(row["hash"] as Uint8Array).toString("hex");
+    present.add(hash);
+    if (!matches(row, hash)) problems.push({ code: "OBJECT_CHANGED", where: `object ${hash.slice(0, 16)}`, message: "Its bytes do not have the hash it is filed under" });
+  }
+  for (const hash of needed) if (!present.has(hash)) problems.push({ code: "OBJECT_MISSING", where: `object ${hash.slice(0, 16)}`, message: "The log refers to it" });
+  return problems;
+}
+
+function matches(row: Row, hash: string): boolean {
+  try {
+    const body = row["body"] as Uint8Array;
+    return sha256(row["deflated"] ? inflateRawSync(body) : body).toString("hex") === hash;
+  } catch {
+    // Bytes that do not inflate are the damage being looked for.
+    return false;
+  }
+}
+
+/** The `shared` table against what the log's `session.forked` events say. */
+function checkShared(log: Prepared): Problem[] {
+  const problems: Problem[] = [];
+  const expected = new Map<string, Set<number>>();
+  for (const row of log.sql("SELECT session, payload FROM event WHERE type = 'session.forked' AND payload IS NOT NULL").all()) {
+    const session = String(row["session"]);
+    const positions = expected.get(session) ?? new Set<number>();
+    expected.set(session, positions);
+    const { records } = JSON.parse(unpack(row["payload"]!)) as { records: string[] };
+    for (const found of log.sql("SELECT position FROM event WHERE id IN (SELECT value FROM json_each(?)) AND session <> ?").all(JSON.stringify(records), session)) positions.add(Number(found["position"]));
+  }
+  const actual = new Map<string, Set<number>>();
+  for (const row of log.sql("SELECT session, position FROM shared").all()) {
+    const session = String(row["session"]);
+    const positions = actual.get(session) ?? new Set<number>();
+    actual.set(session, positions.add(Number(row["position"])));
+  }
+  for (const session of new Set([...expected.keys(), ...actual.keys()])) {
+    const want = expected.get(session) ?? new Set();
+    const have = actual.get(session) ?? new Set();
+    if (want.size !== have.size || [...want].some((position) => !have.has(position))) problems.push({ code: "MEMBERSHIP_DIFFERS", where: `session ${session}`, message: `${have.size} shared events, the log names ${want.size}` });
+  }
+  return problems;
+}
+
+/** Builds the index a second time beside the first and compares both term by term. */
+export function checkIndex(log: Prepared, decode: Decode, progress?: Progress): Problem[] {
+  const { database } = log;
+  database.exec("DROP TABLE IF EXISTS temp.again");
+  database.exec("CREATE VIRTUAL TABLE temp.again USING fts5(body, names, tags, content='', contentless_delete=1, detail=column, tokenize='porter unicode61 remove_diacritics 2')");
+  database.exec("CREATE VIRTUAL TABLE temp.again_terms USING fts5vocab('temp', 'again', 'col')");
+  database.exec("CREATE VIRTUAL TABLE temp.words_terms USING fts5vocab('main', 'words', 'col')");
+  try {
+    fill(log, decode, "temp.again", progress);
+    const rows = database
+      .prepare(
+        `SELECT coalesce(a.term, w.term) AS term, a.doc AS want, w.doc AS have
+         FROM temp.again_terms a FULL JOIN temp.words_terms w ON a.term = w.term AND a.col = w.col
+         WHERE a.doc IS NOT w.doc OR a.cnt IS NOT w.cnt LIMIT 20`,
+      )
+      .all();
+    return rows.map((row) => ({ code: "INDEX_DIFFERS" as const, where: `word "${String(row["term"])}"`, message: `in ${Number(row["have"] ?? 0)} events, a rebuild gives ${Number(row["want"] ?? 0)}` }));
+  } finally {
+    for (const table of ["again_terms", "words_terms", "again"]) database.exec(`DROP TABLE IF EXISTS temp.${table}`);
+  }
+}
+
+export function rebuildIndex(log: Prepared, decode: Decode, progress?: Progress): void {
+  log.write(() => {
+    log.database.exec("INSERT INTO words(words) VALUES ('delete-all')");
+    fill(log, decode, "words", progress);
+    log.database.exec("DELETE FROM shared; DELETE FROM object_use;");
+    for (const row of log.sql("SELECT session, payload FROM event WHERE type = 'session.forked' AND payload IS NOT NULL").all()) {
+      const { records } = JSON.parse(unpack(row["payload"]!)) as { records: string[] };
+      log.sql("INSERT OR IGNORE INTO shared (session, position) SELECT ?1, position FROM event WHERE id IN (SELECT value FROM json_each(?2)) AND session <> ?1").run(String(row["session"]), JSON.stringify(records));
+    }
+    for (const row of log.database.prepare("SELECT position, payload FROM event WHERE payload IS NOT NULL").iterate()) {
+      for (const hash of objectsOf(unpack(row["payload"]!))) log.sql("INSERT OR IGNORE INTO object_use (hash, position) VALUES (?, ?)").run(Buffer.from(hash, "hex"), Number(row["position"]));
+    }
+  });
+}
+
+function fill(log: Prepared, decode: Decode, table: "words" | "temp.again", progress?: Progress): void {
+  const target = table === "words" ? log : redirected(log, table);
+  const projects = new Map<string, string>();
+  for (const { event } of decode(log.sql(`SELECT ${EVENT_COLUMNS} FROM event WHERE type = 'session.started' AND payload IS NOT NULL`).all())) {
+    if (event.type === "session.started" && event.id === `${event.session}:started`) projects.set(event.session, event.payload.project ?? "");
+  }
+  const total = Number(log.sql("SELECT position FROM head").get()?.["position"] ?? 0);
+  for (let after = 0; ; ) {
+    const page = decode(log.sql(`SELECT ${EVENT_COLUMNS} FROM event WHERE position > ? ORDER BY position LIMIT ?`).all(after, PAGE));
+    const last = page.at(-1);
+    if (last === undefined) return;
+    for (const { event, position, erased } of page) if (!erased) addWords(target, position, event as Event, projects.get(event.session) ?? "");
+    after = last.position;
+    progress?.(after, total);
+  }
+}
+
+/** The same statements against another table: `addWords` stays the one place that says what is indexed. */
+function redirected(log: Prepared, table: string): Prepared {
+  return Object.assign(Object.create(log) as Prepared, { sql: (text: string) => log.sql(text.replace("INTO words", `INTO ${table}`)) });
+}

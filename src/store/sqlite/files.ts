@@ -1,0 +1,86 @@
+/**
+ * Opening the two files of a store, `log.db` and `objects.db`, and the pragmas they need. `mmap_size` is never set:
+ * it is a reported amplifier of WAL damage.
+ */
+import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { asTidemarkError, TidemarkError } from "../../base/errors.ts";
+import { openDatabase, type Database, type Statement } from "./driver.ts";
+import { LOG_STEPS, migrate, OBJECT_STEPS } from "./migrate.ts";
+
+export interface Files {
+  readonly log: Prepared;
+  readonly objects: Prepared;
+  readonly folder: string;
+}
+
+/** A database with its prepared statements kept by their text. */
+export class Prepared {
+  readonly database: Database;
+  readonly #statements = new Map<string, Statement>();
+
+  constructor(database: Database) {
+    this.database = database;
+  }
+
+  sql(text: string): Statement {
+    let statement = this.#statements.get(text);
+    if (statement === undefined) this.#statements.set(text, (statement = this.database.prepare(text)));
+    return statement;
+  }
+
+  /** Runs the body in one writing transaction. The lock is taken at once, so it cannot fail half-way for being busy. */
+  write<T>(body: () => T): T {
+    this.database.exec("BEGIN IMMEDIATE");
+    try {
+      const result = body();
+      this.database.exec("COMMIT");
+      return result;
+    } catch (error) {
+      // After a full disk SQLite may have rolled back by itself; a second ROLLBACK then complains of no transaction.
+      try {
+        this.database.exec("ROLLBACK");
+      } catch (second) {
+        if (!/no transaction/i.test(String(second))) throw new AggregateError([error, second], "rollback failed");
+      }
+      throw error;
+    }
+  }
+}
+
+export function openFiles(folder: string): Files {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    if (!statSync(folder).isDirectory()) throw new TidemarkError("HOME_UNWRITABLE", `${folder} is not a folder`);
+    // An existing folder keeps its mode on mkdir; the log is for its owner alone.
+    if (process.platform !== "win32" && (statSync(folder).mode & 0o077) !== 0) chmodSync(folder, 0o700);
+  } catch (error) {
+    if (error instanceof TidemarkError) throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOSPC") throw asTidemarkError(error);
+    throw new TidemarkError("HOME_UNWRITABLE", `The state folder ${folder} cannot be used (${code})`, { cause: error });
+  }
+  const log = openOne(join(folder, "log.db"), LOG_STEPS, "NORMAL");
+  // FULL: the log must never refer to an object that a power cut took away.
+  const objects = openOne(join(folder, "objects.db"), OBJECT_STEPS, "FULL");
+  return { log, objects, folder };
+}
+
+function openOne(path: string, steps: readonly string[], synchronous: "NORMAL" | "FULL"): Prepared {
+  let database: Database | undefined;
+  try {
+    const isNew = !existsSync(path);
+    database = openDatabase(path);
+    database.exec("PRAGMA busy_timeout = 10000");
+    database.exec("PRAGMA journal_mode = WAL");
+    database.exec(`PRAGMA synchronous = ${synchronous}`);
+    database.exec("PRAGMA secure_delete = ON");
+    database.exec("PRAGMA cache_size = -16000");
+    migrate(database, steps, path);
+    if (isNew && process.platform !== "win32") chmodSync(path, 0o600);
+    return new Prepared(database);
+  } catch (error) {
+    database?.close();
+    throw asTidemarkError(error);
+  }
+}

@@ -1,0 +1,309 @@
+/**
+ * The store on SQLite: the log in `log.db` (with everything derived from it), large texts in `objects.db`.
+ *
+ * Objects are committed before the events that refer to them; a crash between leaves an object nobody refers to,
+ * which `doctor` removes. Left out: searching (search.ts) and checking (check.ts).
+ */
+import { statSync } from "node:fs";
+import { join } from "node:path";
+import { deflateRawSync, inflateRawSync } from "node:zlib";
+import { asTidemarkError } from "../../base/errors.ts";
+import type { Event, EventType } from "../../event/schema.ts";
+import type { SessionSummary } from "../../session/summary.ts";
+import type { Appended, Position, SearchAnswer, SearchFilter, SourceState, Store, Stored } from "../store.ts";
+import type { Problem } from "../problems.ts";
+import { contentHash, encodePayload, envelopeOf, GENESIS, linkHash, newSalt, objectsOf } from "../encoding.ts";
+import { checkIndex, checkLog, rebuildIndex } from "./check.ts";
+import { openFiles, type Files, type Prepared } from "./files.ts";
+import { EVENT_COLUMNS, pack, toStored, unpack } from "./rows.ts";
+import { search } from "./search.ts";
+import { addWords } from "./words.ts";
+
+export async function openSqliteStore(folder: string): Promise<Store> {
+  return new SqliteStore(openFiles(folder));
+}
+
+class SqliteStore implements Store {
+  readonly #files: Files;
+  readonly #log: Prepared;
+  readonly #objects: Prepared;
+  #closed = false;
+
+  constructor(files: Files) {
+    this.#files = files;
+    this.#log = files.log;
+    this.#objects = files.objects;
+  }
+
+  async append(events: readonly Event[]): Promise<Appended> {
+    return guarded(() => {
+      const fresh = this.#unknown(events);
+      if (fresh.length === 0) return { position: this.#head().position, added: 0, duplicates: events.length };
+      const encoded = fresh.map((event) => encodePayload(event.payload));
+      this.#putObjects(encoded.map(({ objects }) => objects));
+      const packed = encoded.map(({ json }) => pack(json));
+      // Deflating and hashing of payloads is done by now: the write lock is held for the inserts alone.
+      return this.#log.write(() => {
+        let { position, link } = this.#head();
+        let added = 0;
+        for (const [i, event] of fresh.entries()) {
+          const { json, objects } = encoded[i]!;
+          const salt = newSalt();
+          const content = contentHash(salt, json);
+          const next = linkHash(link, envelopeOf(event), content);
+          const result = this.#log
+            .sql(
+              `INSERT INTO event (position, id, time, type, session, agent, thread, record, parent, content, link, salt, payload)
+               VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING`,
+            )
+            .run(position + 1, event.id, event.time, event.type, event.session, event.agent, event.thread ?? null, event.record ?? null, event.parent ?? null, content, next, salt, packed[i]!);
+          // Another process may have appended the same event between the look-up and the lock.
+          if (Number(result.changes) === 0) continue;
+          position += 1;
+          link = next;
+          added += 1;
+          for (const hash of objects.keys()) this.#log.sql("INSERT OR IGNORE INTO object_use (hash, position) VALUES (?, ?)").run(Buffer.from(hash, "hex"), position);
+          if (event.type === "session.forked") this.#share(event.session, event.payload.records);
+          addWords(this.#log, position, event, this.#projectOf(event));
+        }
+        this.#log.sql("INSERT INTO head (only, position, link) VALUES (1, ?, ?) ON CONFLICT (only) DO UPDATE SET position = excluded.position, link = excluded.link").run(position, link);
+        return { position, added, duplicates: events.length - added };
+      });
+    });
+  }
+
+  async known(ids: readonly string[]): Promise<Map<string, string>> {
+    return guarded(() => {
+      const find = this.#log.sql("SELECT session FROM event WHERE id = ?");
+      const found = new Map<string, string>();
+      for (const id of ids) {
+        const row = find.get(id);
+        if (row !== undefined) found.set(id, String(row["session"]));
+      }
+      return found;
+    });
+  }
+
+  async read(session: string): Promise<Stored[]> {
+    return guarded(() => {
+      const rows = this.#log
+        .sql(
+          `SELECT ${EVENT_COLUMNS} FROM event WHERE session = ?1
+           UNION ALL SELECT ${EVENT_COLUMNS} FROM shared JOIN event USING (position) WHERE shared.session = ?1
+           ORDER BY 1`,
+        )
+        .all(session);
+      return this.#decode(rows);
+    });
+  }
+
+  async ofTypes(types: readonly EventType[]): Promise<Stored[]> {
+    return guarded(() => this.#decode(this.#log.sql(`SELECT ${EVENT_COLUMNS} FROM event WHERE type IN (SELECT value FROM json_each(?)) ORDER BY position`).all(JSON.stringify(types))));
+  }
+
+  async get(ids: readonly string[]): Promise<Stored[]> {
+    return guarded(() => this.#decode(this.#log.sql(`SELECT ${EVENT_COLUMNS} FROM event WHERE id IN (SELECT value FROM json_each(?)) ORDER BY position`).all(JSON.stringify(ids))));
+  }
+
+  async scan(after: Position, limit: number): Promise<Stored[]> {
+    return guarded(() => this.#decode(this.#log.sql(`SELECT ${EVENT_COLUMNS} FROM event WHERE position > ? ORDER BY position LIMIT ?`).all(after, limit)));
+  }
+
+  async erase(ids: readonly string[]): Promise<number> {
+    return guarded(() => {
+      const orphans: Buffer[] = [];
+      const erased = this.#log.write(() => {
+        let count = 0;
+        for (const id of ids) {
+          const row = this.#log.sql("SELECT position, payload FROM event WHERE id = ? AND payload IS NOT NULL").get(id);
+          if (row === undefined) continue;
+          const position = Number(row["position"]);
+          this.#log.sql("UPDATE event SET salt = NULL, payload = NULL WHERE position = ?").run(position);
+          this.#log.sql("DELETE FROM words WHERE rowid = ?").run(position);
+          for (const hex of objectsOf(unpack(row["payload"]!))) {
+            const hash = Buffer.from(hex, "hex");
+            this.#log.sql("DELETE FROM object_use WHERE hash = ? AND position = ?").run(hash, position);
+            if (this.#log.sql("SELECT 1 FROM object_use WHERE hash = ?").get(hash) === undefined) orphans.push(hash);
+          }
+          count += 1;
+        }
+        return count;
+      });
+      if (erased === 0) return 0;
+      this.#objects.write(() => {
+        for (const hash of orphans) this.#objects.sql("DELETE FROM object WHERE hash = ?").run(hash);
+      });
+      this.#scrub();
+      return erased;
+    });
+  }
+
+  async heads(): Promise<Map<string, Position>> {
+    return guarded(() => {
+      const rows = this.#log.sql("SELECT session, max(position) AS position FROM (SELECT session, position FROM event UNION ALL SELECT session, position FROM shared) GROUP BY session").all();
+      return new Map(rows.map((row) => [String(row["session"]), Number(row["position"])]));
+    });
+  }
+
+  async head(): Promise<{ position: Position; link: string }> {
+    const { position, link } = guarded(() => this.#head());
+    return { position, link: Buffer.from(link).toString("hex") };
+  }
+
+  async check(progress?: (done: Position, total: Position) => void): Promise<Problem[]> {
+    return guarded(() => checkLog(this.#files, progress));
+  }
+
+  async putSummary(summary: SessionSummary, upTo: Position): Promise<void> {
+    guarded(() =>
+      this.#log
+        .sql("INSERT INTO summary (session, up_to, ended, body) VALUES (?, ?, ?, ?) ON CONFLICT (session) DO UPDATE SET up_to = excluded.up_to, ended = excluded.ended, body = excluded.body")
+        .run(summary.id, upTo, summary.ended, JSON.stringify(summary)),
+    );
+  }
+
+  async summaries(): Promise<{ summary: SessionSummary; upTo: Position }[]> {
+    return guarded(() => this.#log.sql("SELECT up_to, body FROM summary ORDER BY ended DESC, session").all().map(toSummary));
+  }
+
+  async summary(session: string): Promise<{ summary: SessionSummary; upTo: Position } | undefined> {
+    return guarded(() => {
+      const row = this.#log.sql("SELECT up_to, body FROM summary WHERE session = ?").get(session);
+      return row === undefined ? undefined : toSummary(row);
+    });
+  }
+
+  async search(query: string, filter: SearchFilter, limit: number): Promise<SearchAnswer> {
+    return guarded(() => search(this.#log, (rows) => this.#decode(rows), query, filter, limit));
+  }
+
+  async source(path: string): Promise<SourceState | undefined> {
+    return guarded(() => {
+      const row = this.#log.sql("SELECT path, size, modified, report FROM source WHERE path = ?").get(path);
+      return row === undefined ? undefined : { path, size: Number(row["size"]), modified: Number(row["modified"]), report: String(row["report"]) };
+    });
+  }
+
+  async putSource(state: SourceState): Promise<void> {
+    guarded(() =>
+      this.#log
+        .sql("INSERT INTO source (path, size, modified, report) VALUES (?, ?, ?, ?) ON CONFLICT (path) DO UPDATE SET size = excluded.size, modified = excluded.modified, report = excluded.report")
+        .run(state.path, state.size, state.modified, state.report),
+    );
+  }
+
+  async checkIndex(progress?: (done: Position, total: Position) => void): Promise<Problem[]> {
+    return guarded(() => checkIndex(this.#log, (rows) => this.#decode(rows), progress));
+  }
+
+  async rebuildIndex(progress?: (done: Position, total: Position) => void): Promise<void> {
+    guarded(() => {
+      rebuildIndex(this.#log, (rows) => this.#decode(rows), progress);
+      const used = new Set(this.#log.sql("SELECT DISTINCT hash FROM object_use").all().map((row) => Buffer.from(row["hash"] as Uint8Array).toString("hex")));
+      this.#objects.write(() => {
+        for (const row of this.#objects.sql("SELECT hash FROM object").all()) {
+          const hash = Buffer.from(row["hash"] as Uint8Array);
+          if (!used.has(hash.toString("hex"))) this.#objects.sql("DELETE FROM object WHERE hash = ?").run(hash);
+        }
+      });
+      this.#scrub();
+    });
+  }
+
+  async sizes(): Promise<Record<string, number>> {
+    const sizes: Record<string, number> = {};
+    for (const name of ["log.db", "log.db-wal", "objects.db", "objects.db-wal"]) {
+      sizes[name] = statSync(join(this.#files.folder, name), { throwIfNoEntry: false })?.size ?? 0;
+    }
+    return sizes;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#log.database.close();
+    this.#objects.database.close();
+  }
+
+  /** Events whose ids the log does not have, each id once. */
+  #unknown(events: readonly Event[]): Event[] {
+    const find = this.#log.sql("SELECT 1 FROM event WHERE id = ?");
+    const seen = new Set<string>();
+    return events.filter(({ id }) => !seen.has(id) && seen.add(id) && find.get(id) === undefined);
+  }
+
+  #head(): { position: Position; link: Uint8Array } {
+    const row = this.#log.sql("SELECT position, link FROM head").get();
+    return row === undefined ? { position: 0, link: GENESIS } : { position: Number(row["position"]), link: row["link"] as Uint8Array };
+  }
+
+  #share(session: string, ids: readonly string[]): void {
+    for (const id of ids) {
+      this.#log.sql("INSERT OR IGNORE INTO shared (session, position) SELECT ?1, position FROM event WHERE id = ?2 AND session <> ?1").run(session, id);
+    }
+  }
+
+  readonly #projects = new Map<string, string>();
+
+  /** The project a session began in: the index tags every event with it, so that a filter costs one more term. */
+  #projectOf(event: Event): string {
+    if (event.type === "session.started") {
+      const project = event.payload.project ?? "";
+      this.#projects.set(event.session, project);
+      return project;
+    }
+    let project = this.#projects.get(event.session);
+    if (project === undefined) {
+      const row = this.#log.sql("SELECT payload FROM event WHERE id = ?").get(`${event.session}:started`);
+      const payload = row === undefined || row["payload"] === null ? {} : (JSON.parse(unpack(row["payload"]!)) as { project?: string });
+      project = payload.project ?? "";
+      this.#projects.set(event.session, project);
+    }
+    return project;
+  }
+
+  #putObjects(all: readonly ReadonlyMap<string, string>[]): void {
+    const find = this.#objects.sql("SELECT 1 FROM object WHERE hash = ?");
+    const fresh = new Map<string, string>();
+    for (const objects of all) for (const [hash, text] of objects) if (!fresh.has(hash) && find.get(Buffer.from(hash, "hex")) === undefined) fresh.set(hash, text);
+    if (fresh.size === 0) return;
+    const rows = [...fresh].map(([hash, text]) => {
+      const bytes = Buffer.from(text, "utf8");
+      const packed = deflateRawSync(bytes, { level: 6 });
+      const deflated = packed.length < bytes.length;
+      return [Buffer.from(hash, "hex"), bytes.length, deflated ? packed : bytes, deflated ? 1 : 0] as const;
+    });
+    this.#objects.write(() => {
+      for (const row of rows) this.#objects.sql("INSERT OR IGNORE INTO object (hash, size, body, deflated) VALUES (?, ?, ?, ?)").run(...row);
+    });
+  }
+
+  #decode(rows: Parameters<typeof toStored>[0][]): Stored[] {
+    return rows.map((row) => toStored(row, (hash) => this.#object(hash)));
+  }
+
+  #object(hash: string): string | undefined {
+    const row = this.#objects.sql("SELECT body, deflated FROM object WHERE hash = ?").get(Buffer.from(hash, "hex"));
+    if (row === undefined) return undefined;
+    const body = row["body"] as Uint8Array;
+    return (row["deflated"] ? inflateRawSync(body) : Buffer.from(body)).toString("utf8");
+  }
+
+  /** After erasing: merges the index so that deleted terms leave it, and empties the WAL files. */
+  #scrub(): void {
+    this.#log.database.exec("INSERT INTO words(words) VALUES ('optimize')");
+    for (const { database } of [this.#log, this.#objects]) database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  }
+}
+
+function toSummary(row: Record<string, unknown>): { summary: SessionSummary; upTo: Position } {
+  return { summary: JSON.parse(String(row["body"])) as SessionSummary, upTo: Number(row["up_to"]) };
+}
+
+function guarded<T>(body: () => T): T {
+  try {
+    return body();
+  } catch (error) {
+    throw asTidemarkError(error);
+  }
+}

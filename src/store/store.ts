@@ -1,0 +1,114 @@
+/**
+ * The ports of the store, in the words of events. Every implementation runs the suites beside this file, which
+ * reopen it. The log keeps facts and judges nothing: no redaction, no retention, no defaults.
+ */
+import type { Event, EventType } from "../event/schema.ts";
+import type { Role } from "../event/text.ts";
+import type { SessionSummary } from "../session/summary.ts";
+import type { Problem } from "./problems.ts";
+
+/** Place of an event in the log: 1, 2, 3 … without gaps. 0 is before the first. */
+export type Position = number;
+
+export interface Stored {
+  readonly position: Position;
+  readonly event: Event;
+  /** True where the payload was erased; the event then has an empty one. */
+  readonly erased: boolean;
+}
+
+export interface Appended {
+  readonly position: Position;
+  readonly added: number;
+  readonly duplicates: number;
+}
+
+/**
+ * The log.
+ * Order: positions follow the order of appending and never change.
+ * Atomicity: a batch is appended whole or not at all; when the promise resolves it survives the death of the process.
+ * Repetition: an event whose id is known is skipped and counted; one known under another session is not moved.
+ * Absence: an unknown session or id gives nothing, not an error.
+ * Lifetime: `close` may be called twice; whatever was appended is there after reopening, for any number of processes.
+ */
+export interface EventStore {
+  append(events: readonly Event[]): Promise<Appended>;
+  /** Which of these ids are known, each with the session it was first recorded under. */
+  known(ids: readonly string[]): Promise<Map<string, string>>;
+  /** Events of one session by ascending position, shared ones of a fork included. */
+  read(session: string): Promise<Stored[]>;
+  /** Events by id, in the order of the log; unknown ids are left out. */
+  get(ids: readonly string[]): Promise<Stored[]>;
+  /** Every event of these types by ascending position: for rare types only, all of them are held at once. */
+  ofTypes(types: readonly EventType[]): Promise<Stored[]>;
+  /** A page of the whole log after a position. */
+  scan(after: Position, limit: number): Promise<Stored[]>;
+  /** Removes salt, payload, index entries and objects of these events for good. Returns how many still had a payload. */
+  erase(ids: readonly string[]): Promise<number>;
+  /** Ids of every session with events, with the position of its newest one. */
+  heads(): Promise<Map<string, Position>>;
+  head(): Promise<{ position: Position; link: string }>;
+  /** Walks the chain and the objects and names every place that does not hold. */
+  check(progress?: (done: Position, total: Position) => void): Promise<Problem[]>;
+  close(): Promise<void>;
+}
+
+export interface SearchFilter {
+  readonly project?: string;
+  readonly session?: string;
+  readonly role?: Role;
+  readonly tool?: string;
+  readonly agent?: string;
+  /** Words that must occur too, such as a file's name. */
+  readonly also?: string;
+  readonly since?: number;
+  readonly until?: number;
+}
+
+export interface Hit {
+  readonly position: Position;
+  readonly event: Event;
+  readonly text: string;
+  readonly score: number;
+}
+
+export interface SearchAnswer {
+  readonly hits: Hit[];
+  /** How the hits were found, in words: which terms, whether candidates were cut. */
+  readonly path: string;
+  /** True where further hits exist. */
+  readonly more: boolean;
+}
+
+/** What a file of an agent looked like when it was imported, and what became of its lines. */
+export interface SourceState {
+  readonly path: string;
+  readonly size: number;
+  readonly modified: number;
+  readonly report: string;
+}
+
+/**
+ * What is derived from the log and can be rebuilt from it: session summaries and the text index. Source states are
+ * the import's own notes; losing them costs a second reading and nothing else.
+ * Order: sessions by their last event, newest first. Atomicity: one summary or source state at a time.
+ * Repetition: putting again replaces. Absence: unknown gives undefined or nothing.
+ * Lifetime: that of the log it belongs to.
+ */
+export interface SessionIndex {
+  putSummary(summary: SessionSummary, upTo: Position): Promise<void>;
+  summaries(): Promise<{ summary: SessionSummary; upTo: Position }[]>;
+  summary(session: string): Promise<{ summary: SessionSummary; upTo: Position } | undefined>;
+  search(query: string, filter: SearchFilter, limit: number): Promise<SearchAnswer>;
+  source(path: string): Promise<SourceState | undefined>;
+  putSource(state: SourceState): Promise<void>;
+  /** Compares the text index with one built anew from the log. */
+  checkIndex(progress?: (done: Position, total: Position) => void): Promise<Problem[]>;
+  /** Builds the text index anew from the log. */
+  rebuildIndex(progress?: (done: Position, total: Position) => void): Promise<void>;
+}
+
+export interface Store extends EventStore, SessionIndex {
+  /** Bytes on disk by part, for `doctor`. */
+  sizes(): Promise<Record<string, number>>;
+}
