@@ -26,7 +26,8 @@ export interface Column {
 
 export class Terminal {
   readonly #streams: Streams;
-  readonly #json: boolean;
+  /** Programs read the answer: nothing else may go to standard output. */
+  readonly json: boolean;
   readonly #command: string;
   readonly #warnings: string[] = [];
   #progressShown = false;
@@ -34,7 +35,7 @@ export class Terminal {
   constructor(streams: Streams, command: string, json: boolean) {
     this.#streams = streams;
     this.#command = command;
-    this.#json = json;
+    this.json = json;
   }
 
   get width(): number {
@@ -44,13 +45,13 @@ export class Terminal {
   /** The answer of the command: `data` for programs, what `say` prints for people. */
   answer(data: unknown, say: () => void): void {
     this.#clearProgress();
-    if (!this.#json) return say();
+    if (!this.json) return say();
     this.#write(JSON.stringify({ schema: this.#schema(), ok: true, data, warnings: this.#warnings }));
   }
 
   fail(error: TidemarkError, data?: unknown): void {
     this.#clearProgress();
-    if (this.#json) {
+    if (this.json) {
       const { code, kind, message, hint } = error;
       this.#write(JSON.stringify({ schema: this.#schema(), ok: false, data: data ?? null, warnings: this.#warnings, error: { code, kind, message, hint } }));
       return;
@@ -61,7 +62,7 @@ export class Terminal {
   /** Something the user should know that did not stop the command. */
   warn(text: string): void {
     this.#warnings.push(text);
-    if (this.#json) return;
+    if (this.json) return;
     this.#clearProgress();
     this.#streams.stderr.write(`${this.style("yellow", "note ", "err")} ${printable(text)}\n`);
   }

@@ -8,8 +8,8 @@
  * letters only, pass phrases with spaces, bare hex (a git or sha256 hash looks
  * the same), values encoded once more (base64 of a .env file), and personal data.
  */
-import { CONTEXTUAL, SHAPED, type Family, type ShapedFamily } from './redact-families.js';
-import { classifyKey, contextSpans, spansOfNamed, type Span } from './redact-context.js';
+import { CONTEXTUAL, SHAPED, type Family, type ShapedFamily } from "./redact-families.ts";
+import { classifyKey, contextSpans, spansOfNamed, type Span } from "./redact-context.ts";
 
 export interface Redaction {
   text: string;
@@ -18,7 +18,7 @@ export interface Redaction {
 
 export const FAMILIES: readonly Family[] = [...SHAPED, ...CONTEXTUAL].map(({ name, description }) => ({ name, description }));
 
-const MARK = '[redacted:';
+const MARK = "[redacted:";
 
 // ---- where to look: long runs of token characters ----
 
@@ -39,12 +39,12 @@ const DISPATCH: (readonly ShapedFamily[] | undefined)[] = new Array<readonly Sha
 const BEHIND_BREAK: ShapedFamily[] = [];
 for (const family of SHAPED) {
   for (const start of family.starts) {
-    if (start === '?') {
+    if (start === "?") {
       BEHIND_BREAK.push(family);
       continue;
     }
     const second = start.charAt(1);
-    const seconds = second === '?' ? Array.from({ length: 128 }, (_, c) => c).filter((c) => (classOf(c) & ALNUM) !== 0) : [second.charCodeAt(0)];
+    const seconds = second === "?" ? Array.from({ length: 128 }, (_, c) => c).filter((c) => (classOf(c) & ALNUM) !== 0) : [second.charCodeAt(0)];
     for (const c of seconds) {
       const at = (start.charCodeAt(0) << 7) | c;
       const list = DISPATCH[at] ?? [];
@@ -56,7 +56,7 @@ for (const family of SHAPED) {
 function matchAt(text: string, at: number, family: ShapedFamily): Span | null {
   let started = false;
   for (const s of family.starts) {
-    if (s.charAt(s.length - 1) === '?' || text.startsWith(s, at)) {
+    if (s.charAt(s.length - 1) === "?" || text.startsWith(s, at)) {
       started = true;
       break;
     }
@@ -79,11 +79,23 @@ function tryAt(text: string, at: number, out: Span[]): number {
     const hit = matchAt(text, at, family);
     if (hit !== null) {
       out.push(hit);
-      if (family.name === 'aws-access-key-id') awsPair(text, hit, out);
+      if (family.name === "aws-access-key-id") awsPair(text, hit, out);
       return hit.end;
     }
   }
   return 0;
+}
+
+function tryBroken(text: string, at: number, out: Span[]): number {
+  let end = tryAt(text, at, out);
+  for (const family of BEHIND_BREAK) {
+    const hit = matchAt(text, at, family);
+    if (hit !== null) {
+      out.push(hit);
+      end = Math.max(end, hit.end);
+    }
+  }
+  return end;
 }
 
 /** The secret half usually stands right beside the key id (credentials CSV, `aws configure` output). */
@@ -93,7 +105,7 @@ function awsPair(text: string, id: Span, out: Span[]): void {
   for (const m of near.matchAll(/(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/]{40}(?![A-Za-z0-9+/=_-])/g)) {
     const s = m[0];
     if (/[a-z]/.test(s) && /[A-Z]/.test(s) && /\d/.test(s) && classChanges(s) > 14) {
-      out.push({ start: from + m.index, end: from + m.index + 40, family: 'aws-secret-access-key', layer: 0 });
+      out.push({ start: from + m.index, end: from + m.index + 40, family: "aws-secret-access-key", layer: 0 });
     }
   }
 }
@@ -112,18 +124,14 @@ function runAt(text: string, start: number, end: number, out: Span[], entropy: b
     let at = start - 1;
     for (let parts = 0; parts < 2 && at > 0; parts++) {
       let q = at;
-      while (q > 0 && at - q < 20 && (classOf(text.charCodeAt(q - 1)) & TOKEN) !== 0 && !'/=+'.includes(text.charAt(q - 1))) q--;
+      while (q > 0 && at - q < 20 && (classOf(text.charCodeAt(q - 1)) & TOKEN) !== 0 && !"/=+".includes(text.charAt(q - 1))) q--;
       if (q === at) break;
-      skip = Math.max(skip, tryAt(text, q, out));
-      for (const family of BEHIND_BREAK) {
-        const hit = matchAt(text, q, family);
-        if (hit !== null) {
-          out.push(hit);
-          skip = Math.max(skip, hit.end);
-        }
-      }
+      skip = Math.max(skip, tryBroken(text, q, out));
       // "\nSG." : the part starts with the escape's letter.
-      if (skip <= start && escapeBefore(text, q + 1)) skip = Math.max(skip, tryAt(text, q + 1, out));
+      const c = q > 0 ? text.charCodeAt(q - 1) : 0;
+      if (skip <= start && (c === 92 || c === 37 || c === 91 || c === 59)) {
+        for (let i = q + 1; i < q + 6; i++) if (escapeBefore(text, i)) skip = Math.max(skip, tryBroken(text, i, out));
+      }
       at = q - 1;
       if (text.charCodeAt(at) !== 46) break;
     }
@@ -190,9 +198,10 @@ function classChanges(s: string): number {
   return changes;
 }
 
-const PUBLIC_ID = /^(?:[A-Za-z]+[_-])*(?:toolu|srvtoolu|msg|req|call|chatcmpl|cmpl|resp|rs|run|thread|asst|file|gen|batch|step|evt|fc|ws|conv|event|session|cs|pi|cus|prod|price|sub|ch|in|acct|org|user|proj|container)[_-]/;
+const PUBLIC_ID =
+  /^(?:[A-Za-z]+[_-])*(?:toolu|srvtoolu|msg|req|call|chatcmpl|cmpl|resp|rs|run|thread|asst|file|gen|batch|step|evt|fc|ws|conv|event|session|cs|pi|cus|prod|price|sub|ch|in|acct|org|user|proj|container)[_-]/;
 const NOT_RANDOM_BEFORE =
-  /(?:sha\d{1,3}[-:]|SHA256:|h1:|base64,|integrity["\s:=]{1,4}|:\/\/[^\s"'<>`]*|[~.$@/\\]|(?:id|ids|hash|digest|checksum|signature|sig|etag|cursor|nonce|fingerprint|thumbprint|commit|revision|rev|version|uuid|mappings|sourcemap|public_?key|pub_?key|cert|certificate|data|image|content|blob|bytes|body|encrypted_content|integrity|resolved|ref|oid|sri|anchor|etags|trace|traceparent|slug|path|file|name|url|uri|href|src)["']?\\{0,4}["']?\s{0,2}[=:]\s{0,2}\\{0,4}["']?)$/i;
+  /(?:sha\d{1,3}["']?\s{0,2}[-:=]\s{0,2}["']?|SHA256:|h1:|base64,|integrity["\s:=]{1,4}|:\/\/[^\s"'<>`]*|[~.$@/\\]|(?:id|ids|hash|digest|checksum|signature|sig|etag|cursor|nonce|fingerprint|thumbprint|commit|revision|rev|version|uuid|mappings|sourcemap|public_?key|pub_?key\d*|challenge|pin|cert|certificate|data|image|content|blob|bytes|body|encrypted_content|integrity|resolved|ref|oid|sri|anchor|etags|trace|traceparent|slug|path|file|name|url|uri|href|src)["']?\\{0,4}["']?\s{0,2}[=:]\s{0,2}\\{0,4}["']?)$/i;
 const MIN_RANDOM = 32;
 const MAX_RANDOM = 200;
 
@@ -213,6 +222,7 @@ function randomTokens(text: string, start: number, end: number, out: Span[]): vo
 
 function randomToken(text: string, rawStart: number, rawEnd: number, runStart: number, runEnd: number, out: Span[]): void {
   let start = rawStart;
+  if (start > 0 && text.charCodeAt(start - 1) === 92 && /[nrt]/.test(text.charAt(start))) start++;
   while (start < rawEnd && (classOf(text.charCodeAt(start)) & ALNUM) === 0) start++;
   const end = rawEnd;
   const n = end - start;
@@ -222,6 +232,7 @@ function randomToken(text: string, rawStart: number, rawEnd: number, runStart: n
   let digit = 0;
   let other = 0;
   let changes = 0;
+  let numbers = 0;
   let last = 3;
   for (let i = start; i < end; i++) {
     const c = text.charCodeAt(i);
@@ -234,21 +245,23 @@ function randomToken(text: string, rawStart: number, rawEnd: number, runStart: n
       k = 1;
     } else if (c >= 48 && c <= 57) {
       digit++;
+      if (last !== 0) numbers++;
       k = 0;
     } else other++;
     if (k !== last && k !== 3 && last !== 3) changes++;
     last = k;
   }
-  if (upper < 4 || lower < 4 || digit < 3 || other * 6 > n || changes < n * 0.42) return;
+  if (upper < 4 || lower < 4 || digit < 3 || numbers < 2 || other * 6 > n || changes < n * 0.42) return;
   const token = text.slice(start, end);
   if (shannon(token) < 4.1 || PUBLIC_ID.test(token) || /^(?:AAAA|MII[A-Z]|ey[JA])/.test(token)) return;
   if (/[/_+-]/.test(token) && Math.max(...token.split(/[/_+-]/).map((p) => p.length)) < 12) return;
   const before = text.slice(Math.max(0, start - 200), start);
   if (NOT_RANDOM_BEFORE.test(before)) return;
   const after = text.charCodeAt(runEnd);
+  if (after === 37 && /^%2[BF]/i.test(text.slice(runEnd, runEnd + 3))) return;
   if (runEnd < text.length && (after === 46 || after === 64) && (classOf(text.charCodeAt(runEnd + 1)) & ALNUM) !== 0) return;
   if (rawStart === runStart && rawEnd === runEnd && inBlob(text, runStart, runEnd)) return;
-  out.push({ start, end, family: 'high-entropy', layer: 2 });
+  out.push({ start, end, family: "high-entropy", layer: 2 });
 }
 
 function shannon(s: string): number {
@@ -261,8 +274,9 @@ function shannon(s: string): number {
 
 /** A line of a longer base64 body (certificate, signature, image): the line before or after is one too. */
 function inBlob(text: string, start: number, end: number): boolean {
-  const next = /^(?:\s|\\+[nr]|["'+,]){1,24}[A-Za-z0-9+/=]{24,}(?:\s|\\|["']|$)/.test(text.slice(end, end + 120));
-  return next || /(?:^|[\s"'\\]n?)[A-Za-z0-9+/=]{24,}(?:\s|\\+[nr]|["'+,]){1,24}$/.test(text.slice(Math.max(0, start - 120), start));
+  const next = /^(?:\s|\\+[nr]|["'+,]){1,24}[A-Za-z0-9+/=]{16,}(?:\s|\\|["']|$)/;
+  if (end - start >= 60 && next.test(text.slice(end, end + 120))) return true;
+  return /(?:^|[\s"'\\]n?)[A-Za-z0-9+/=]{60,}(?:\s|\\+[nr]|["'+,]){1,24}$/.test(text.slice(Math.max(0, start - 130), start));
 }
 
 // ---- putting it together ----
@@ -281,29 +295,56 @@ function merged(spans: Span[]): Span[] {
   return out;
 }
 
+function touchesMark(text: string, s: Span): boolean {
+  const open = text.lastIndexOf(MARK, s.end - 1);
+  if (open === -1) return false;
+  const close = text.indexOf("]", open);
+  return open >= s.start || (close !== -1 && close >= s.start && close - open < 60);
+}
+
 function replace(text: string, spans: Span[], hits: Record<string, number>): string {
-  let out = '';
+  const marked = text.includes(MARK);
+  let out = "";
   let at = 0;
   for (const s of merged(spans)) {
     // A context rule must not swallow or re-mark what an earlier pass put there.
-    if (text.slice(s.start, s.end).includes(MARK)) continue;
-    out += text.slice(at, s.start) + MARK + s.family + ']';
+    if (marked && touchesMark(text, s)) continue;
+    out += text.slice(at, s.start) + MARK + s.family + "]";
     at = s.end;
     hits[s.family] = (hits[s.family] ?? 0) + 1;
   }
   return at === 0 ? text : out + text.slice(at);
 }
 
-const ENTROPY_FREE_KEY = /^(?:signature|thinkingSignature|encrypted_content|integrity|data|hash|digest|etag|cursor|.*[iI]ds?|uuid|.*[hH]ash|.*(?:Cursor|_cursor|UUID|_uuid|Uuid))$/;
+const ENTROPY_FREE_KEY =
+  /^(?:signature|thinkingSignature|encrypted_content|integrity|data|hash|digest|etag|cursor|.*[iI]ds?|uuid|.*[hH]ash|.*(?:Cursor|_cursor|UUID|_uuid|Uuid))$/;
+
+interface NameTraits {
+  readonly named: boolean;
+  readonly entropy: boolean;
+}
+const traitsOfName = new Map<string, NameTraits>();
+
+/** Member names repeat millions of times over a few hundred values. */
+function traits(name: string): NameTraits {
+  let t = traitsOfName.get(name);
+  if (t === undefined) {
+    t = { named: classifyKey(name) !== null, entropy: !ENTROPY_FREE_KEY.test(name) };
+    if (traitsOfName.size < 2000 && name.length < 64) traitsOfName.set(name, t);
+  }
+  return t;
+}
 
 function redactString(text: string, hits: Record<string, number>, name: string | null): string {
+  const about = name === null ? null : traits(name);
   let current = text;
   // What a replacement leaves beside itself may now stand free and match: run until nothing changes.
   for (let pass = 0; pass < 4; pass++) {
-    const spans: Span[] = name === null ? [] : spansOfNamed(name, current);
+    const spans: Span[] = name !== null && about?.named === true ? spansOfNamed(name, current) : [];
     if (current.length >= 8) {
-      scanRuns(current, spans, name === null || current.length < MIN_RANDOM || !ENTROPY_FREE_KEY.test(name));
-      contextSpans(current, spans);
+      if (current.length >= RUN) scanRuns(current, spans, about?.entropy !== false);
+      // Ids, paths and the like are most of the strings of a session and can hold no context.
+      if (current.length > 64 || /[=: (<~,]/.test(current)) contextSpans(current, spans);
     }
     if (spans.length === 0) break;
     const next = replace(current, spans, hits);
@@ -324,7 +365,7 @@ export function redactValue<T>(value: T): { value: T; hits: Record<string, numbe
 }
 
 function walk(value: unknown, name: string | null, hits: Record<string, number>): unknown {
-  if (typeof value === 'string') return redactString(value, hits, name);
+  if (typeof value === "string") return redactString(value, hits, name);
   if (Array.isArray(value)) {
     let copy: unknown[] | null = null;
     for (let i = 0; i < value.length; i++) {
@@ -335,14 +376,14 @@ function walk(value: unknown, name: string | null, hits: Record<string, number>)
     }
     return copy ?? value;
   }
-  if (typeof value !== 'object' || value === null) return value;
+  if (typeof value !== "object" || value === null) return value;
   const members = value as Record<string, unknown>;
   const label = labelOf(members);
   let changed: Map<string, unknown> | null = null;
   let renamed: Map<string, string> | null = null;
   for (const key in members) {
     const old = members[key];
-    const next = walk(old, label !== null && key === 'value' ? label : key, hits);
+    const next = walk(old, label !== null && key === "value" ? label : key, hits);
     if (next !== old) (changed ??= new Map()).set(key, next);
     if (key.length >= 16) {
       const safe = redactString(key, hits, null);
@@ -366,10 +407,10 @@ function walk(value: unknown, name: string | null, hits: Record<string, number>)
 
 /** {"name": "API_KEY", "value": "..."}: the name member tells what the value is. */
 function labelOf(members: Record<string, unknown>): string | null {
-  if (typeof members['value'] !== 'string') return null;
-  for (const k of ['name', 'key', 'Name', 'Key']) {
+  if (typeof members["value"] !== "string") return null;
+  for (const k of ["name", "key", "Name", "Key"]) {
     const label = members[k];
-    if (typeof label === 'string' && label.length < 80 && classifyKey(label) !== null) return label;
+    if (typeof label === "string" && label.length < 80 && classifyKey(label) !== null) return label;
   }
   return null;
 }

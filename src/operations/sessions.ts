@@ -11,7 +11,15 @@ import type { Store } from "../store/store.ts";
 
 export async function story(store: Store, id: string): Promise<Story> {
   const stored = await store.read(id);
-  return foldSession(id, stored.filter(({ erased }) => !erased).map(({ event }) => event));
+  const told = foldSession(id, stored.filter(({ erased }) => !erased).map(({ event }) => event));
+  const positions = new Map(stored.map(({ event, position }) => [event.id, position]));
+  const starts = [...told.turns, ...told.rewound].map(({ n, events }) => [positions.get(events[0]?.id ?? "") ?? 0, n] as const);
+  return { ...told, summary: { ...told.summary, starts: starts.sort((a, b) => a[0] - b[0]) } };
+}
+
+/** The turn an event stands in, without folding its session: 0 where it was gone back on or stands before any turn. */
+export function turnAt(summary: SessionSummary | undefined, position: number): number {
+  return summary?.starts.findLast(([start]) => start <= position)?.[1] ?? 0;
 }
 
 /** Folds every session whose summary is missing or older than its events. Returns how many. */

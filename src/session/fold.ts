@@ -277,16 +277,13 @@ function filesOf(events: readonly Event[]): FileTouch[] {
 function endingOf(draft: Draft, isLast: boolean): Ending {
   if (draft.words.some((word) => word.payload.provisional === true)) return "unknown";
   const main = draft.events.filter((event) => event.thread === undefined && CONVERSATION.has(event.type));
-  const answered = new Set<string>();
-  for (const event of main) if (event.type === "tool.returned" || event.type === "tool.failed") answered.add(event.payload.call);
-  const open = main.some((event) => event.type === "tool.called" && !answered.has(event.id));
   // What follows the end of an answer is the client's: a compaction, a command's output, a notification.
   const last = main.findLast((event) => event.type !== "session.compacted" && event.type !== "session.summarised" && !(event.type === "prompt" && !begins(event, true)));
   switch (last?.type) {
     case "turn.ended":
       return last.payload.how ?? "completed";
     case "answer":
-      return open ? (isLast ? "crashed" : "interrupted") : "completed";
+      return "completed";
     case "tool.failed":
       if (last.payload.rejected === true) return "interrupted";
       return isLast ? "crashed" : "interrupted";
@@ -342,6 +339,7 @@ function summarise(id: string, events: readonly Event[], turns: readonly Turn[])
     compactions: events.filter((event) => event.type === "session.compacted").length,
     subagents: new Set(events.flatMap((event) => (event.thread === undefined ? [] : [event.thread]))).size,
     events: events.length,
+    starts: [],
     rescued: turns.length > 0 && turns.every((turn) => turn.ending === "unknown"),
   };
 }

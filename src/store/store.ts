@@ -99,6 +99,8 @@ export interface SessionIndex {
   putSummary(summary: SessionSummary, upTo: Position): Promise<void>;
   summaries(): Promise<{ summary: SessionSummary; upTo: Position }[]>;
   summary(session: string): Promise<{ summary: SessionSummary; upTo: Position } | undefined>;
+  /** Forgets all summaries; they are folded anew when next asked for. */
+  dropSummaries(): Promise<void>;
   search(query: string, filter: SearchFilter, limit: number): Promise<SearchAnswer>;
   source(path: string): Promise<SourceState | undefined>;
   putSource(state: SourceState): Promise<void>;

@@ -36,7 +36,7 @@ export const BOOKKEEPING_ATTACHMENTS = new Set([
 /** Progress that the final record repeats. `agent_progress` is not among them: it can be the only copy of a subagent's work. */
 export const TRANSIENT_PROGRESS = new Set(["bash_progress", "hook_progress", "mcp_progress", "waiting_for_task", "query_update", "search_results_received", "skill_progress", "powershell_progress", "tool_progress"]);
 
-export const SYSTEM_BOOKKEEPING = new Set(["stop_hook_summary", "api_error", "microcompact_boundary", "informational", "away_summary", "bridge_status", "scheduled_task_fire", "memory_saved"]);
+export const SYSTEM_BOOKKEEPING = new Set(["api_error", "microcompact_boundary", "informational", "away_summary", "bridge_status", "scheduled_task_fire", "memory_saved"]);
 
 export type PromptKind = "user" | "command" | "shell" | "subagent" | "notification" | "injected";
 

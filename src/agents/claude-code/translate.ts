@@ -350,6 +350,10 @@ export class Translator {
         events.push(make("session.compacted", id, where, { ...(trigger === undefined ? {} : { trigger }), ...(before > 0 ? { tokens_before: before } : {}), ...(after > 0 ? { tokens_after: after } : {}) }));
         return undefined;
       }
+      // Both say that the agent stopped by itself. What comes later (a background subagent's report) goes on with the turn.
+      case "stop_hook_summary":
+        events.push(make("turn.ended", id, where, { how: "completed" }));
+        return undefined;
       case "turn_duration":
         events.push(make("turn.ended", id, where, { how: "completed", ms: count(record["durationMs"]) }));
         return undefined;
@@ -371,6 +375,10 @@ export class Translator {
     const data = isRecord(record["data"]) ? record["data"] : {};
     const kind = text(data["type"]) ?? "";
     if (kind !== "agent_progress") {
+      if (kind === "hook_progress" && data["hookEvent"] === "Stop" && where.record !== undefined) {
+        events.push(make("turn.ended", where.record, where, { how: "completed" }));
+        return undefined;
+      }
       if (TRANSIENT_PROGRESS.has(kind)) return `progress ${kind}`;
       events.push(raw(`progress ${kind}`, record, where));
       return undefined;

@@ -1,1 +1,38 @@
-import type { CommandSpec } from '../command.ts'; export const command: CommandSpec = { args:'', options:[], help:'resume', run: async()=>0 };
+/** `tidemark resume`: the brief, and the agent's own command for going on. */
+import { TidemarkError } from "../../base/errors.ts";
+import { printable } from "../../base/text.ts";
+import { DEFAULT_BUDGET, resume } from "../../operations/resume.ts";
+import { findSession, latestSession } from "../../operations/sessions.ts";
+import { projectOf } from "../../worktree/project.ts";
+import type { CommandSpec } from "../command.ts";
+import { count } from "../options.ts";
+
+export const command: CommandSpec = {
+  args: "[session]",
+  options: [{ flags: "--budget <tokens>", text: "most tokens the brief may have", default: String(DEFAULT_BUDGET) }],
+  help: `
+Print the brief for taking up work again
+
+Of the session given, else of the latest one in this project, else of the latest one. Made without a model from the
+session's own words: goal, constraints, decisions, dead ends, files with the names that matter in them, commands, state
+and next step. Each line says which turn it comes from, and files are checked against the tree as it is now; what is
+gone is not stated as fact. Never more than the budget, less when there is little worth saying.`,
+  run: async ({ args, options }, context) => {
+    const store = await context.store();
+    const budget = count(options["budget"], "--budget");
+    const wanted = args[0];
+    const summary = wanted !== undefined ? await findSession(store, wanted) : ((await latestSession(store, projectOf(context.cwd))) ?? (await latestSession(store)));
+    if (summary === undefined) throw new TidemarkError("NO_SESSIONS", "No sessions are stored yet");
+    const { session, text, tokens, lines, left_out, command: line } = await resume(store, summary.id, budget);
+    context.terminal.answer({ session, text, tokens, lines, left_out, command: line }, () => {
+      if (text === "") context.terminal.line("There is nothing worth saying of this session within the budget.");
+      else context.terminal.line(printable(text));
+      const { terminal } = context;
+      const skipped = Object.values(left_out).reduce((sum, number) => sum + number, 0);
+      terminal.line();
+      terminal.line(terminal.style("dim", `${tokens} tokens${skipped > 0 ? `, ${skipped.toLocaleString("en-US")} facts left out (--budget)` : ""}. To go on in the session itself:`));
+      terminal.line(printable(line));
+    });
+    return 0;
+  },
+};

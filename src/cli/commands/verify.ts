@@ -1,1 +1,25 @@
-import type { CommandSpec } from '../command.ts'; export const command: CommandSpec = { args:'', options:[], help:'verify', run: async()=>0 };
+/** `tidemark verify`: proof that nothing was altered. */
+import { plural } from "../../base/text.ts";
+import { verify } from "../../operations/verify.ts";
+import type { CommandSpec } from "../command.ts";
+
+export const command: CommandSpec = {
+  args: "",
+  options: [],
+  help: `
+Prove that the log is what was recorded
+
+Walks the hash chain over every event, checks every large text against its hash, and rebuilds everything derived from
+the log (text index, session summaries, what forks share) to compare it. Exits 1 and names each place when something
+does not hold. Changes nothing; "tidemark doctor" mends what can be mended.`,
+  run: async (_, { terminal, store }) => {
+    const result = await verify(await store(), (label, done, total) => terminal.progress(label, done, total));
+    terminal.answer(result, () => {
+      if (result.problems.length === 0) terminal.line(`${terminal.style("green", "Sound.")} ${plural(result.events, "event")}, head ${result.head.slice(0, 16)}.`);
+      else terminal.line(`${terminal.style("red", plural(result.problems.length, "problem"))} in ${plural(result.events, "event")}:`);
+      for (const { code, where, message } of result.problems.slice(0, 50)) terminal.line(`  ${code}  ${where}: ${message}`);
+      if (result.problems.length > 0) terminal.line("`tidemark doctor` mends what can be rebuilt.");
+    });
+    return result.problems.length === 0 ? 0 : 1;
+  },
+};

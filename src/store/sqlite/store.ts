@@ -173,6 +173,10 @@ class SqliteStore implements Store {
     });
   }
 
+  async dropSummaries(): Promise<void> {
+    guarded(() => this.#log.database.exec("DELETE FROM summary"));
+  }
+
   async search(query: string, filter: SearchFilter, limit: number): Promise<SearchAnswer> {
     return guarded(() => search(this.#log, (rows) => this.#decode(rows), query, filter, limit));
   }

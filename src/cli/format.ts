@@ -1,0 +1,96 @@
+/** How times, amounts and endings are written for people, the same in every command. */
+import type { Ending, SessionSummary, Tokens } from "../session/summary.ts";
+import type { Style } from "./terminal.ts";
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+/** "5 min", "3 h", "12 d", "4 mo" before `now`; a time ahead of the clock is said to be so. */
+export function age(time: number, now: number): string {
+  const past = now - time;
+  if (time === 0) return "unknown";
+  if (past < -MINUTE) return "ahead";
+  if (past < MINUTE) return "now";
+  if (past < HOUR) return `${Math.floor(past / MINUTE)} min`;
+  if (past < 2 * DAY) return `${Math.floor(past / HOUR)} h`;
+  if (past < 60 * DAY) return `${Math.floor(past / DAY)} d`;
+  return `${Math.floor(past / (30 * DAY))} mo`;
+}
+
+/** Local time to the minute. */
+export function when(time: number): string {
+  if (time === 0) return "unknown";
+  const date = new Date(time);
+  const two = (value: number): string => String(value).padStart(2, "0");
+  return `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())} ${two(date.getHours())}:${two(date.getMinutes())}`;
+}
+
+export function amount(value: number): string {
+  if (value >= 1e6) return `${(value / 1e6).toFixed(1)}M`;
+  if (value >= 1e4) return `${Math.round(value / 1e3)}k`;
+  if (value >= 1e3) return `${(value / 1e3).toFixed(1)}k`;
+  return String(value);
+}
+
+export function bytes(value: number): string {
+  if (value >= 1024 ** 3) return `${(value / 1024 ** 3).toFixed(1)} GiB`;
+  if (value >= 1024 ** 2) return `${(value / 1024 ** 2).toFixed(1)} MiB`;
+  if (value >= 1024) return `${Math.round(value / 1024)} KiB`;
+  return `${value} B`;
+}
+
+/** Tokens the model read anew and wrote; cache reads would drown them. */
+export function tokenSum(tokens: Tokens): number {
+  return tokens.input + tokens.output + tokens.cache_write;
+}
+
+export const ENDING_WORDS: Record<Ending, string> = {
+  completed: "completed",
+  interrupted: "stopped",
+  crashed: "crashed",
+  error: "error",
+  limit: "limit",
+  unanswered: "no answer",
+  rewound: "gone back on",
+  unknown: "prompts only",
+};
+
+export function endingStyle(word: string): Style | undefined {
+  if (word === "crashed" || word === "error") return "red";
+  if (word === "limit" || word === "stopped" || word === "no answer") return "yellow";
+  return word === "completed" ? "green" : "dim";
+}
+
+/** A session as the contract prints it: times as ISO texts, tokens summed, the parts beside them. */
+export function sessionJson(summary: SessionSummary): Record<string, unknown> {
+  const { id, agent, parent, relation, project, started, ended, ending, turns, files, tokens, title, starts: _, ...more } = summary;
+  return {
+    id,
+    agent,
+    parent: parent ?? null,
+    relation: relation ?? null,
+    project,
+    started: iso(started),
+    ended: iso(ended),
+    ending,
+    turns,
+    files,
+    tokens: tokenSum(tokens),
+    title,
+    token_parts: tokens,
+    ...more,
+  };
+}
+
+export function iso(time: number): string | null {
+  return time === 0 ? null : new Date(time).toISOString();
+}
+
+/** `-7d`, `2026-01-31`, or any time JavaScript reads; undefined where it is none. */
+export function parseTime(text: string, now: number): number | undefined {
+  const ago = /^-?(\d+)\s*(m|h|d|w|mo)$/.exec(text);
+  if (ago !== null) return now - Number(ago[1]) * { m: MINUTE, h: HOUR, d: DAY, w: 7 * DAY, mo: 30 * DAY }[ago[2] as "m"];
+  const time = Date.parse(text);
+  return Number.isFinite(time) ? time : undefined;
+}

@@ -1,0 +1,455 @@
+/**
+ * The brief: what the next session should know, within a budget of tokens, each line with its source and its standing
+ * in the tree. Pure: `draftBrief` says what could be told, the caller checks the files it names, `packBrief` chooses
+ * and renders. No model, no clock, no randomness: the same session and tree give the same bytes.
+ *
+ * Constraints and goal come first, state and next step last, reference in the middle: what stands in the middle of a
+ * context is read worst (docs/brief.md).
+ */
+import type { CountTokens } from "../base/tokens.ts";
+import { baseName, clip, oneLine, printable } from "../base/text.ts";
+import type { Story, Turn } from "../session/fold.ts";
+import { shownPath } from "../session/fold.ts";
+import { collectFacts, type CommandFact, type Fact, type Facts } from "./facts.ts";
+import { findProse, sentences, type Prose } from "./prose.ts";
+import { rankFacts } from "./rank.ts";
+
+export type Check = "current" | "changed" | "gone" | "unverified";
+export type Section = "goal" | "constraints" | "decisions" | "dead ends" | "open" | "files" | "commands" | "state" | "next";
+
+export interface BriefLine {
+  readonly section: Section;
+  readonly text: string;
+  readonly source: { readonly session: string; readonly turn: number };
+  readonly check: Check;
+}
+
+/** What the tree says of a file the draft names. */
+export interface FileStanding {
+  readonly check: Check;
+  /** Which of the names asked about stand in it now; undefined where it was not read. */
+  readonly names?: ReadonlySet<string>;
+}
+
+export interface Draft {
+  readonly story: Story;
+  readonly facts: Facts;
+  readonly prose: Prose;
+  /** Best first. */
+  readonly ranked: readonly { fact: Fact; worth: number }[];
+}
+
+/** A file to be looked at before the brief is packed. */
+export interface Question {
+  readonly path: string;
+  readonly names: readonly string[];
+  /** Texts the agent last wrote into it. */
+  readonly written: readonly string[];
+}
+
+export interface Brief {
+  readonly text: string;
+  readonly tokens: number;
+  readonly lines: readonly BriefLine[];
+  /** How many lines did not fit, by section. */
+  readonly left_out: Partial<Record<Section, number>>;
+}
+
+export interface PackOptions {
+  readonly budget: number;
+  readonly countTokens: CountTokens;
+  /** Undefined where the project is not on this machine: then nothing is checked. */
+  readonly standing?: (path: string) => FileStanding | undefined;
+  /** Whether a command that names a script still can be run; undefined where that cannot be told. */
+  readonly commandStands?: (head: string) => boolean | undefined;
+}
+
+export function draftBrief(story: Story): Draft {
+  const facts = collectFacts(story.turns);
+  return { story, facts, prose: findProse(story.turns), ranked: rankFacts(facts) };
+}
+
+/** Files worth looking at, best first. */
+export function questions(draft: Draft, limit: number): Question[] {
+  const asked: Question[] = [];
+  const names = new Map<string, string[]>();
+  for (const { fact } of draft.ranked.slice(0, 600)) {
+    if (fact.kind !== "name") continue;
+    for (const file of fact.files.keys()) names.set(file, [...(names.get(file) ?? []), fact.text]);
+  }
+  for (const { fact } of draft.ranked) {
+    if (fact.kind !== "file" || asked.length >= limit) continue;
+    const path = pathOf(fact, draft);
+    asked.push({ path, names: names.get(fact.text) ?? [], written: draft.facts.written.get(path) ?? [] });
+  }
+  return asked;
+}
+
+/** The path a file is best known by: the one that was reached for most, made whole by the agent's absolute paths. */
+export function pathOf(fact: Fact, draft: Draft): string {
+  const paths = draft.facts.paths.get(fact.text);
+  if (paths === undefined) return fact.path;
+  let [best, most] = [fact.path, -1];
+  for (const [path, count] of paths) {
+    const weight = count + (path.startsWith("/") ? 2 : path.includes("/") ? 1 : 0);
+    if (weight > most) [best, most] = [path, weight];
+  }
+  return best;
+}
+
+/** Shares of the budget that a section may take; what it leaves goes to the files. */
+const SHARE: Record<Exclude<Section, "files">, number> = { goal: 0.17, constraints: 0.05, decisions: 0.07, "dead ends": 0.05, open: 0.03, commands: 0.07, state: 0.13, next: 0.05 };
+
+const TITLES: Record<Section, string> = {
+  constraints: "Constraints, in the user's words", goal: "Goal, in the user's words", decisions: "Decisions", "dead ends": "Tried and failed", open: "Open, waiting on the user",
+  files: "Files and names", commands: "Commands", state: "State", next: "Next",
+};
+const ORDER: readonly Section[] = ["constraints", "goal", "decisions", "dead ends", "open", "files", "commands", "state", "next"];
+
+export function packBrief(draft: Draft, options: PackOptions): Brief {
+  const { story } = draft;
+  if (story.turns.length === 0) return { text: "", tokens: 0, lines: [], left_out: {} };
+  // What fits is counted line by line; joined they can come out a few tokens longer, so the sum is proved at the end.
+  for (let budget = options.budget; budget > 0; budget -= Math.max(8, Math.ceil(options.budget * 0.01))) {
+    const brief = new Packer(draft, { ...options, budget }).pack();
+    if (brief.tokens <= options.budget) return brief;
+  }
+  return { text: "", tokens: 0, lines: [], left_out: {} };
+}
+
+interface Candidate {
+  readonly text: string;
+  readonly turn: number;
+  readonly check?: Check;
+}
+
+class Packer {
+  readonly #draft: Draft;
+  readonly #options: PackOptions;
+  readonly #session: string;
+  readonly #lines: BriefLine[] = [];
+  readonly #texts = new Map<Section, string[]>();
+  readonly #leftOut: Partial<Record<Section, number>> = {};
+  #left: number;
+
+  constructor(draft: Draft, options: PackOptions) {
+    this.#draft = draft;
+    this.#options = options;
+    this.#session = draft.story.summary.id;
+    this.#left = options.budget;
+  }
+
+  pack(): Brief {
+    const header = this.#header();
+    this.#left -= this.#cost(header) + ORDER.length * 2;
+    if (this.#left < 0) return { text: "", tokens: 0, lines: [], left_out: {} };
+    const { story, prose } = this.#draft;
+    // In order of need: what is first here is safe when the budget is small.
+    this.#fill("goal", goalLines(story.turns, this.#options.budget));
+    this.#fill("next", nextLines(story));
+    this.#fill("state", stateLines(story, this.#draft.facts, this.#options.budget));
+    this.#fill("open", openLines(story.turns));
+    this.#fill("constraints", prose.demands.map(({ text, turn }) => ({ text: `“${clip(text, 220)}”`, turn })));
+    this.#fill("decisions", prose.decisions.map(({ text, turn, by }) => ({ text: by === "user" ? `user: “${clip(text, 260)}”` : clip(text, 260), turn })));
+    this.#fill("dead ends", prose.deadEnds.map(({ text, turn }) => ({ text: clip(text, 260), turn })));
+    this.#fill("commands", this.#commands());
+    this.#files();
+    const parts = [header];
+    for (const section of ORDER) {
+      const lines = this.#texts.get(section);
+      if (lines !== undefined && lines.length > 0) parts.push(`## ${TITLES[section]}`, ...lines);
+    }
+    const text = parts.join("\n");
+    return { text, tokens: this.#options.countTokens(text), lines: ORDER.flatMap((section) => this.#lines.filter((line) => line.section === section)), left_out: this.#leftOut };
+  }
+
+  #header(): string {
+    const { summary } = this.#draft.story;
+    const when = new Date(summary.ended).toISOString().slice(0, 16).replace("T", " ");
+    const how = summary.ending === "completed" ? "" : `, ${ENDINGS[summary.ending]}`;
+    const where = summary.branch === undefined ? "" : ` on ${summary.branch}`;
+    const checked = this.#options.standing === undefined ? "Not checked: the project is not on this machine." : "Checked against the tree: ~ changed since, ✗ gone.";
+    return `# ${clip(summary.title, 90) || "Session"}\nSession ${this.#session.slice(0, 8)}${where}, last active ${when} UTC${how}. ·n is the turn a line comes from. ${checked}`;
+  }
+
+  #fill(section: Exclude<Section, "files">, candidates: readonly Candidate[]): void {
+    let quota = Math.min(this.#left, Math.floor(this.#options.budget * SHARE[section]));
+    const kept: (Candidate & { order: number })[] = [];
+    const seen = new Set<string>();
+    let skipped = 0;
+    for (const [order, candidate] of candidates.entries()) {
+      const text = printable(oneLine(candidate.text));
+      if (text === "" || seen.has(text)) continue;
+      seen.add(text);
+      const cost = this.#cost(rendered(text, candidate.turn, candidate.check));
+      if (cost > quota) {
+        skipped += 1;
+        continue;
+      }
+      quota -= cost;
+      this.#left -= cost;
+      kept.push({ ...candidate, text, order });
+    }
+    // Prose reads in the order it was said; what comes first by worth was chosen above.
+    if (section === "decisions" || section === "dead ends" || section === "constraints") kept.sort((a, b) => a.turn - b.turn || a.order - b.order);
+    if (kept.length > 0) this.#left -= this.#cost(`## ${TITLES[section]}`) + 1;
+    for (const { text, turn, check } of kept) this.#put(section, text, turn, check);
+    if (skipped > 0) this.#leftOut[section] = skipped;
+  }
+
+  #put(section: Section, text: string, turn: number, check: Check = "unverified", shown = rendered(text, turn, check)): void {
+    this.#lines.push({ section, text, source: { session: this.#session, turn }, check });
+    this.#texts.set(section, [...(this.#texts.get(section) ?? []), shown]);
+  }
+
+  #commands(): Candidate[] {
+    const last = [...this.#draft.facts.commands.values()];
+    const worth = (command: CommandFact): number => Math.log1p(command.runs) + 3 * command.lastAt;
+    return last
+      .sort((a, b) => worth(b) - worth(a) || (a.head < b.head ? -1 : 1))
+      .slice(0, Math.max(5, Math.floor(this.#options.budget / 90)))
+      .flatMap((command) => {
+        const stands = this.#options.commandStands?.(command.head);
+        if (stands === false) return [];
+        const outcome = command.last === "failed" ? " FAILED" : command.last === "rejected" ? " refused" : command.last === "unknown" ? " outcome unknown" : "";
+        return [{ text: `\`${command.head}\`${outcome}`, turn: command.turn, check: stands === true ? ("current" as const) : ("unverified" as const) }];
+      });
+  }
+
+  /** Fills what is left with files and, under them, the names that mattered in them, best first. */
+  #files(): void {
+    this.#left -= this.#cost(`## ${TITLES.files}`) + 1;
+    const groups = new FileGroups(this.#draft, this.#options, this.#alreadySaid());
+    this.#left = groups.fill(this.#left);
+    const { gone, leftOut } = groups;
+    for (const { text, shown, turn, check } of groups.lines()) this.#put("files", text, turn, check, shown);
+    if (gone.length > 0) {
+      const text = `gone since: ${gone.slice(0, 12).join(" ")}${gone.length > 12 ? ` and ${gone.length - 12} more` : ""}`;
+      const turn = this.#draft.story.turns.at(-1)!.n;
+      if (this.#cost(rendered(text, turn, "gone")) <= this.#left) this.#put("files", text, turn, "gone");
+    }
+    if (leftOut > 0) this.#leftOut.files = leftOut;
+  }
+
+  #alreadySaid(): Set<string> {
+    const said = new Set<string>();
+    for (const lines of this.#texts.values()) for (const line of lines) for (const word of line.match(/[\w./#@-]+/g) ?? []) said.add(baseName(word.replace(/[.,:;]+$/, "")));
+    return said;
+  }
+
+  #cost(text: string): number {
+    return this.#options.countTokens(text) + 1;
+  }
+}
+
+const ENDINGS = {
+  completed: "finished", interrupted: "stopped by the user", crashed: "ended abnormally in the middle of its work", error: "ended by an error", limit: "ended by a usage limit",
+  unanswered: "ended before an answer", rewound: "gone back on", unknown: "known from its prompts only",
+} as const;
+
+function rendered(text: string, turn: number, check: Check | undefined): string {
+  return `- ${check === "changed" ? "~ " : check === "gone" ? "✗ " : ""}${text} ·${turn}`;
+}
+
+function goalLines(turns: readonly Turn[], budget: number): Candidate[] {
+  const asked = turns.filter((turn) => turn.prompt.trim() !== "" && turn.kind !== "none");
+  const last = asked.at(-1);
+  if (last === undefined) return [];
+  const length = Math.min(900, Math.max(240, Math.floor(budget * 0.42)));
+  const lines: Candidate[] = [{ text: `last asked: “${clip(last.prompt, length)}”`, turn: last.n }];
+  const first = asked[0]!;
+  if (first !== last) lines.push({ text: `first asked: “${clip(first.prompt, Math.floor(length / 2.5))}”`, turn: first.n });
+  // Short answers such as "yes" say nothing away from their question.
+  for (const turn of asked.slice(1, -1).reverse().slice(0, 8)) if (turn.prompt.trim().length >= 20) lines.push({ text: `“${clip(turn.prompt, Math.floor(length / 4.5))}”`, turn: turn.n });
+  return lines;
+}
+
+function nextLines(story: Story): Candidate[] {
+  const lines: Candidate[] = [];
+  const last = story.turns.at(-1)!;
+  if (story.openCall !== undefined) lines.push({ text: `Look first whether this took effect, its outcome is unknown: ${callText(story.openCall.tool, story.openCall.input)}`, turn: last.n });
+  else if (last.ending !== "completed") lines.push({ text: `The last request was not finished: ${ENDINGS[last.ending]}.`, turn: last.n });
+  for (const task of story.tasks.filter(({ status }) => status === "in_progress")) lines.push({ text: `doing: ${clip(task.content, 160)}`, turn: task.turn });
+  for (const task of story.tasks.filter(({ status }) => status === "pending")) lines.push({ text: `to do: ${clip(task.content, 160)}`, turn: task.turn });
+  return lines;
+}
+
+function stateLines(story: Story, facts: Facts, budget: number): Candidate[] {
+  const lines: Candidate[] = [];
+  const failing = [...facts.commands.values()].filter((command) => command.last === "failed" && command.failure !== undefined).sort((a, b) => b.lastAt - a.lastAt);
+  const answer = story.turns.findLast((turn) => turn.answers.length > 0);
+  const words = answer?.answers.at(-1)?.payload.text ?? "";
+  if (answer !== undefined && words !== "") lines.push({ text: `agent: ${clip(withoutCode(words), Math.floor(budget * 0.3))}`, turn: answer.n });
+  for (const command of failing.slice(0, 3)) lines.push({ text: `failing: \`${command.head}\`: ${clip(command.failure!, 150)}`, turn: command.turn });
+  const done = story.tasks.filter(({ status }) => status === "completed");
+  for (const task of done.slice(-4).reverse()) lines.push({ text: `done: ${clip(task.content, 120)}`, turn: task.turn });
+  return lines;
+}
+
+/** Questions of the agent that nothing was answered to. */
+function openLines(turns: readonly Turn[]): Candidate[] {
+  const last = turns.at(-1);
+  const lines: Candidate[] = [];
+  for (const call of last?.calls ?? []) {
+    if (call.tool !== "AskUserQuestion" || call.outcome === "returned") continue;
+    const { questions: asked } = (call.input ?? {}) as { questions?: { question?: unknown }[] };
+    for (const each of Array.isArray(asked) ? asked : []) if (typeof each?.question === "string") lines.push({ text: clip(each.question, 200), turn: last!.n });
+  }
+  const closing = last?.answers.at(-1)?.payload.text ?? "";
+  for (const sentence of sentences(closing).filter((text) => text.endsWith("?")).slice(-3)) lines.push({ text: clip(sentence, 220), turn: last!.n });
+  return lines;
+}
+
+/** The same, for `status`. */
+export function openQuestions({ turns }: Story): string[] {
+  return openLines(turns).map(({ text }) => text);
+}
+
+function callText(tool: string, input: unknown): string {
+  const fields = (input ?? {}) as Record<string, unknown>;
+  const main = fields["command"] ?? fields["file_path"] ?? fields["description"] ?? fields["pattern"];
+  return `${tool} ${clip(typeof main === "string" ? main : JSON.stringify(input ?? {}), 200)}`;
+}
+
+function withoutCode(text: string): string {
+  return text.replace(/```[\s\S]*?(?:```|$)/g, " ").replace(/^\|.*$/gm, " ").replaceAll("**", "");
+}
+
+interface Group {
+  readonly file: string;
+  readonly path: string;
+  readonly turn: number;
+  readonly check: Check;
+  readonly names: string[];
+}
+
+/** Names on one line: further ones would stand too far from their file to be read as its own. */
+const NAMES_A_LINE = 34;
+
+class FileGroups {
+  readonly #draft: Draft;
+  readonly #options: PackOptions;
+  readonly #said: ReadonlySet<string>;
+  readonly #groups = new Map<string, Group>();
+  readonly #folders = new Set<string>();
+  readonly #loose: { text: string; turn: number }[] = [];
+  readonly gone: string[] = [];
+  leftOut = 0;
+
+  constructor(draft: Draft, options: PackOptions, said: ReadonlySet<string>) {
+    this.#draft = draft;
+    this.#options = options;
+    this.#said = said;
+  }
+
+  /** Takes facts by worth until the tokens are used up; gives back what is left. */
+  fill(tokens: number): number {
+    let left = tokens;
+    for (const { fact } of this.#draft.ranked) {
+      if (left < 4) {
+        this.leftOut += 1;
+        continue;
+      }
+      const cost = fact.kind === "file" ? this.#addFile(fact, left) : fact.kind === "name" ? this.#addName(fact, left) : this.#addLoose(fact, left);
+      if (cost === undefined) this.leftOut += 1;
+      else left -= cost;
+    }
+    return left;
+  }
+
+  #cost(text: string): number {
+    return this.#options.countTokens(text);
+  }
+
+  #addFile(fact: Fact, left: number): number | undefined {
+    if (this.#groups.has(fact.text)) return 0;
+    const group = this.#groupOf(fact);
+    if (group === undefined) return 0;
+    const cost = this.#groupCost(group);
+    if (cost > left) return undefined;
+    this.#open(group);
+    return cost;
+  }
+
+  #groupOf(fact: Fact): Group | undefined {
+    const path = pathOf(fact, this.#draft);
+    const standing = this.#options.standing?.(path);
+    if (standing?.check === "gone") {
+      if (fact.use + fact.body > 0 && !this.gone.includes(fact.text)) this.gone.push(fact.text);
+      return undefined;
+    }
+    return { file: fact.text, path: shownPath(path, this.#draft.story.summary.project), turn: fact.turn, check: standing?.check ?? "unverified", names: [] };
+  }
+
+  #groupCost(group: Group): number {
+    const folder = folderOf(group.path);
+    return this.#cost(`- ${group.file} ·${group.turn}:`) + 2 + (folder === "" || this.#folders.has(folder) ? 0 : this.#cost(`${folder}/`) + 1);
+  }
+
+  #open(group: Group): void {
+    this.#groups.set(group.file, group);
+    this.#folders.add(folderOf(group.path));
+  }
+
+  #addName(fact: Fact, left: number): number | undefined {
+    const cost = this.#cost(` ${fact.text}`);
+    if (cost > left) return undefined;
+    // The file it was met in most comes first; one that the tree no longer has it in is not said.
+    for (const [file] of [...fact.files].sort((a, b) => b[1] - a[1])) {
+      let group = this.#groups.get(file);
+      let opening = 0;
+      if (group === undefined) {
+        const home = this.#draft.facts.facts.get(`file:${file}`);
+        group = home === undefined ? undefined : this.#groupOf(home);
+        if (group === undefined) continue;
+        opening = this.#groupCost(group);
+        if (opening + cost > left) continue;
+      }
+      const names = this.#options.standing?.(pathOf(this.#draft.facts.facts.get(`file:${file}`)!, this.#draft))?.names;
+      if (names !== undefined && !names.has(fact.text)) continue;
+      if (opening > 0) this.#open(group);
+      group.names.push(fact.text);
+      const again = group.names.length % NAMES_A_LINE === 0 ? this.#cost(`- ${file} ·${group.turn}:`) + 2 : 0;
+      return opening + cost + again;
+    }
+    if (fact.files.size > 0 || this.#said.has(fact.text)) return 0;
+    return this.#addLoose(fact, left);
+  }
+
+  #addLoose(fact: Fact, left: number): number | undefined {
+    if (this.#said.has(fact.text)) return 0;
+    const cost = this.#cost(` ${fact.text}`) + (this.#loose.length === 0 ? 6 : 0);
+    if (cost > left) return undefined;
+    this.#loose.push({ text: fact.text, turn: fact.turn });
+    return cost;
+  }
+
+  *lines(): Generator<{ text: string; shown: string; turn: number; check: Check }> {
+    const byFolder = new Map<string, Group[]>();
+    for (const group of this.#groups.values()) {
+      const folder = folderOf(group.path);
+      byFolder.set(folder, [...(byFolder.get(folder) ?? []), group]);
+    }
+    for (const [folder, groups] of byFolder) {
+      for (const [i, group] of groups.entries()) {
+        for (let from = 0; from === 0 || from < group.names.length; from += NAMES_A_LINE) {
+          const names = group.names.slice(from, from + NAMES_A_LINE).join(" ");
+          const mark = group.check === "changed" ? "~ " : "";
+          const heading = i === 0 && from === 0 && folder !== "" ? `${folder}/\n` : "";
+          const shown = `${heading}- ${mark}${group.file} ·${group.turn}${names === "" ? "" : `: ${names}`}`;
+          yield { text: `${group.path}${names === "" ? "" : `: ${names}`}`, shown, turn: group.turn, check: group.check };
+        }
+      }
+    }
+    if (this.#loose.length > 0) {
+      const turn = Math.max(...this.#loose.map((each) => each.turn));
+      const text = `also: ${this.#loose.map((each) => each.text).join(" ")}`;
+      yield { text, shown: `- ${text} ·${turn}`, turn, check: "unverified" };
+    }
+  }
+}
+
+function folderOf(path: string): string {
+  const at = path.lastIndexOf("/");
+  return at <= 0 ? "" : path.slice(0, at);
+}

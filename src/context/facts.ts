@@ -1,0 +1,249 @@
+/**
+ * What a session met and used: files, names in them, commands and references, each with how it was used and when.
+ * Pure. Facts are taken from what was reached for (targets, patterns, commands, prose) and, with less weight, from
+ * what was shown. Whether they still hold is checked against the tree elsewhere.
+ */
+import { baseName } from "../base/text.ts";
+import type { Event } from "../event/schema.ts";
+import type { Call, Turn } from "../session/fold.ts";
+
+const EXTENSIONS = "go|ts|tsx|js|mjs|cjs|jsx|py|rs|md|json|jsonl|ya?ml|toml|sh|sql|css|html|mod|sum|txt|proto|rb|java|kt|swift|c|h|cc|cpp|hpp|cs|php|vue|svelte|tf|lock|env|gradle|xml|ini|cfg";
+const FILE = new RegExp(`[\\w.@/-]*[\\w@-]\\.(?:${EXTENSIONS})\\b(?![\\w(])`, "g");
+const NAME = /\b[A-Za-z_][A-Za-z0-9_]{6,}\b/g;
+const REFERENCE = /\b[A-Z]{2,6}-\d+\b|(?<![\w/])#\d{1,6}\b/g;
+
+export type FactKind = "file" | "name" | "reference";
+
+/** How often a fact occurred by where, and how late. Shares of time run from 0, the beginning, to 1, the end. */
+export interface Fact {
+  readonly key: string;
+  readonly kind: FactKind;
+  readonly text: string;
+  /** calls that reached for it; text written into files; said by the agent; by the user; shown by tools; in errors */
+  use: number;
+  body: number;
+  said: number;
+  user: number;
+  shown: number;
+  error: number;
+  lastUse: number;
+  last: number;
+  turn: number;
+  /** Names: files it was met in, with a weight. Files: the whole path it was last named by. */
+  readonly files: Map<string, number>;
+  path: string;
+}
+
+export interface CommandFact {
+  /** Its first three words: what tells one command from another. */
+  readonly head: string;
+  text: string;
+  runs: number;
+  passes: number;
+  last: "returned" | "failed" | "rejected" | "unknown";
+  lastAt: number;
+  turn: number;
+  /** The line of its last output that says what went wrong. */
+  failure?: string;
+}
+
+export interface Facts {
+  readonly facts: Map<string, Fact>;
+  readonly commands: Map<string, CommandFact>;
+  /** Base name of each file to every path it was named by. */
+  readonly paths: Map<string, Map<string, number>>;
+  readonly written: Map<string, string[]>;
+}
+
+/** Long outputs are read to here: what stands further down was shown, but not worked with. */
+const READ_OF_OUTPUT = 24_000;
+
+export function collectFacts(turns: readonly Turn[]): Facts {
+  const collector = new Collector(turns.reduce((sum, turn) => sum + turn.events.length, 0));
+  for (const turn of turns) {
+    const calls = new Map(turn.calls.map((call) => [call.id, call]));
+    for (const event of turn.events) collector.take(event, turn.n, calls);
+  }
+  return collector;
+}
+
+/** Names are told from words by their shape: camelCase or snake_case. */
+export function isName(word: string): boolean {
+  return /[a-z0-9][A-Z]/.test(word) || /[A-Za-z]_[A-Za-z]/.test(word);
+}
+
+class Collector implements Facts {
+  readonly facts = new Map<string, Fact>();
+  readonly commands = new Map<string, CommandFact>();
+  readonly paths = new Map<string, Map<string, number>>();
+  readonly written = new Map<string, string[]>();
+  readonly #total: number;
+  #seen = 0;
+
+  constructor(total: number) {
+    this.#total = Math.max(1, total);
+  }
+
+  take(event: Event, turn: number, calls: ReadonlyMap<string, Call>): void {
+    const at = (this.#seen += 1) / this.#total;
+    switch (event.type) {
+      case "prompt":
+        if (event.payload.kind === "user" || event.payload.kind === "command") this.#text(event.payload.text, "user", at, turn);
+        return;
+      case "session.summarised":
+        this.#text(event.payload.text, "user", at, turn);
+        return;
+      case "answer":
+        this.#text(event.payload.text, "said", at, turn);
+        return;
+      case "tool.called":
+        this.#call(event.payload.tool, event.payload.input, at, turn, calls.get(event.id));
+        return;
+      case "tool.returned":
+        this.#result(calls.get(event.payload.call), event.payload.output, at, turn);
+        return;
+      case "tool.failed":
+        this.#count(event.payload.error.slice(0, READ_OF_OUTPUT), "error", at, turn);
+        return;
+    }
+  }
+
+  #text(text: string, as: "user" | "said", at: number, turn: number): void {
+    this.#count(text, as, at, turn);
+    this.#link(text, as === "said" ? 2 : 1.5, at);
+  }
+
+  #call(tool: string, input: unknown, at: number, turn: number, call: Call | undefined): void {
+    const fields = (typeof input === "object" && input !== null ? input : {}) as Record<string, unknown>;
+    const reach: string[] = [];
+    const bodies: string[] = [];
+    for (const [key, value] of Object.entries(fields)) {
+      const text = typeof value === "string" ? value : (JSON.stringify(value) ?? "");
+      (/^(?:content|new_string|old_string|edits|new_source)$/.test(key) ? bodies : reach).push(text);
+    }
+    const targets = reach.join("\n");
+    this.#count(targets, "use", at, turn);
+    const path = typeof fields["file_path"] === "string" ? fields["file_path"] : undefined;
+    if (path === undefined) this.#link(targets, 1, at);
+    else {
+      const body = bodies.join("\n");
+      this.#count(body.slice(0, 3 * READ_OF_OUTPUT), "body", at, turn);
+      this.#names(`${targets}\n${body.slice(0, 3 * READ_OF_OUTPUT)}`, baseName(path), /Edit|Write/.test(tool) ? 3 : 1, at);
+      const written = fields["new_string"] ?? fields["content"];
+      if (typeof written === "string" && call?.outcome === "returned") this.written.set(path, [...(this.written.get(path) ?? []).slice(-4), written]);
+    }
+    if (typeof fields["command"] === "string" && call !== undefined) this.#command(fields["command"], call, at, turn);
+  }
+
+  #result(call: Call | undefined, output: string, at: number, turn: number): void {
+    const text = output.slice(0, READ_OF_OUTPUT);
+    this.#count(text, "shown", at, turn);
+    const input = (call?.input ?? {}) as Record<string, unknown>;
+    if (call?.tool === "Read" && typeof input["file_path"] === "string") this.#names(text, baseName(input["file_path"]), 1, at);
+    else if (call?.tool === "Grep") for (const line of text.split("\n")) this.#link(line, 1, at);
+  }
+
+  #count(text: string, as: "use" | "body" | "said" | "user" | "shown" | "error", at: number, turn: number): void {
+    const seen = new Set<string>();
+    const note = (kind: FactKind, word: string, path: string): void => {
+      const key = `${kind}:${word}`;
+      if (seen.has(key)) return;
+      seen.add(key);
+      let fact = this.facts.get(key);
+      if (fact === undefined) {
+        fact = { key, kind, text: word, use: 0, body: 0, said: 0, user: 0, shown: 0, error: 0, lastUse: -1, last: at, turn, files: new Map(), path };
+        this.facts.set(key, fact);
+      }
+      fact[as] += 1;
+      fact.last = at;
+      if (as === "use" || as === "said" || as === "user") [fact.lastUse, fact.turn] = [at, turn];
+      if (kind === "file") {
+        const known = this.paths.get(word) ?? new Map<string, number>();
+        this.paths.set(word, known.set(path, (known.get(path) ?? 0) + (as === "use" ? 3 : 1)));
+        if (path.length >= fact.path.length || as === "use") fact.path = path;
+      }
+    };
+    for (const [path] of text.matchAll(FILE)) {
+      const base = baseName(path);
+      if (base.length > 4) note("file", base, path);
+    }
+    for (const [word] of text.matchAll(NAME)) if (isName(word)) note("name", word, "");
+    for (const [word] of text.matchAll(REFERENCE)) note("reference", word, "");
+  }
+
+  #names(text: string, file: string, weight: number, at: number): void {
+    for (const [word] of text.matchAll(NAME)) if (isName(word)) this.#home(word, file, weight, at);
+  }
+
+  #home(name: string, file: string, weight: number, at: number): void {
+    const fact = this.facts.get(`name:${name}`);
+    if (fact !== undefined) fact.files.set(file, (fact.files.get(file) ?? 0) + weight * (0.5 + at));
+  }
+
+  /** A name belongs to the file named shortly before it, or right after it on the line. */
+  #link(text: string, weight: number, at: number): void {
+    let file: string | undefined;
+    let fileAt = -Infinity;
+    let words = 0;
+    for (const line of text.split("\n")) {
+      const waiting: [string, number][] = [];
+      for (const [raw] of line.matchAll(/[A-Za-z0-9_@./#-]+/g)) {
+        words += 1;
+        const word = raw.replace(/[.,:;]+$/, "");
+        const base = baseName(word);
+        if (base.length > 4 && new RegExp(`\\.(?:${EXTENSIONS})$`).test(base)) {
+          [file, fileAt] = [base, words];
+          for (const [name, place] of waiting) if (words - place <= 12) this.#home(name, base, weight, at);
+          waiting.length = 0;
+          continue;
+        }
+        for (const piece of word.split(/[./()-]/)) {
+          if (piece.length < 7 || !isName(piece)) continue;
+          if (file !== undefined && words - fileAt <= 40) this.#home(piece, file, weight, at);
+          waiting.push([piece, words]);
+          if (waiting.length > 20) waiting.shift();
+        }
+      }
+    }
+  }
+
+  #command(line: string, call: Call, at: number, turn: number): void {
+    for (const head of commandHeads(line)) {
+      const fact = this.commands.get(head) ?? { head, text: head, runs: 0, passes: 0, last: "unknown", lastAt: 0, turn: 0 };
+      fact.runs += 1;
+      fact.last = call.outcome ?? "unknown";
+      fact.lastAt = at;
+      fact.turn = turn;
+      const failed = call.outcome === "failed" || (call.outcome === "returned" && /^(?:FAIL\b|--- FAIL|panic:|error(?:\[\w+\])?:)/m.test(call.output));
+      if (failed) {
+        fact.last = "failed";
+        fact.failure = failureLine(call.output);
+      } else if (call.outcome === "returned") fact.passes += 1;
+      this.commands.set(head, fact);
+    }
+  }
+}
+
+/** Looking around and plain git are not worth remembering. */
+const DULL =
+  /^(?:cd|ls|cat|head|tail|grep|rg|sed|awk|wc|find|echo|pwd|mkdir|cp|mv|rm|touch|chmod|sleep|sort|uniq|true|export|set|git (?:status|diff|log|add|commit|show|branch|stash|checkout|rev-parse|push|pull|fetch))\b/;
+
+/** The simple commands of a shell line by their first three words. */
+export function commandHeads(line: string): string[] {
+  const heads: string[] = [];
+  for (const part of line.split(/&&|\|\||[;\n|]/)) {
+    const plain = part.trim().replace(/^\w+=\S+\s+/, "").replace(/\s*\d?>&?\d?\s*\S*/g, "").trim();
+    if (plain === "" || plain.startsWith("#") || DULL.test(plain)) continue;
+    const words = plain.split(/\s+/);
+    if (words.length < 2 || !/^[\w./-]+$/.test(words[0]!)) continue;
+    heads.push(words.slice(0, 3).join(" "));
+  }
+  return heads;
+}
+
+/** The line of an output that says what went wrong. */
+export function failureLine(output: string): string {
+  const lines = output.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+  const telling = lines.find((line) => /--- FAIL|^FAIL\b|panic:|\berror(?:\[\w+\])?:|undefined:|cannot |not found|No such file|expected|Exception|Traceback|fatal:/i.test(line) && !/^Exit code/.test(line));
+  return telling ?? lines.find((line) => !/^Exit code/.test(line)) ?? lines[0] ?? "";
+}

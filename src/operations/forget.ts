@@ -1,0 +1,70 @@
+/**
+ * Erasing for good: the text of events leaves the log, the index, the objects and the WAL; their places in the chain
+ * stay, so it still verifies, and a later import does not bring them back, because their ids are known.
+ */
+import { TidemarkError } from "../base/errors.ts";
+import { sha256Hex } from "../base/hash.ts";
+import type { EventType } from "../event/schema.ts";
+import { searchable } from "../event/text.ts";
+import type { Store, Stored } from "../store/store.ts";
+import { record } from "./record.ts";
+import { findSession, refreshSummaries } from "./sessions.ts";
+
+export interface ForgetTarget {
+  readonly session?: string;
+  readonly event?: string;
+  /** Every event whose text holds these words, letter for letter, in any session. */
+  readonly matching?: string;
+  readonly reason?: string;
+}
+
+export interface Forgotten {
+  readonly events: number;
+  readonly sessions: string[];
+}
+
+/** Events that hold no words of anyone: erasing them would only break what the rest is hung on. */
+const KEPT = new Set<EventType>(["session.started", "session.forked", "session.resumed", "forgotten", "usage", "cost", "thinking", "model.changed"]);
+
+/** What would be erased. */
+export async function findForgettable(store: Store, target: ForgetTarget): Promise<Stored[]> {
+  if (target.session !== undefined) {
+    const { id } = await findSession(store, target.session);
+    return (await store.read(id)).filter(({ event, erased }) => !erased && !KEPT.has(event.type) && event.session === id);
+  }
+  if (target.event !== undefined) {
+    const found = (await store.get([target.event])).filter(({ erased }) => !erased);
+    if (found.length === 0) throw new TidemarkError("SESSION_UNKNOWN", `No stored event has the id "${target.event}"`, { hint: "tidemark search --json prints event ids" });
+    return found;
+  }
+  if (target.matching === undefined || target.matching.trim() === "") throw new TidemarkError("FORGET_NEEDS_TARGET", "Nothing to forget was named");
+  return matching(store, target.matching);
+}
+
+export async function forget(store: Store, target: ForgetTarget, now: number): Promise<Forgotten> {
+  const found = await findForgettable(store, target);
+  const ids = found.map(({ event }) => event.id);
+  const sessions = [...new Set(found.map(({ event }) => event.session))];
+  if (ids.length === 0) return { events: 0, sessions };
+  // The note goes first: a crash after it leaves a note and a text, never an erasure that nobody noted.
+  for (const session of sessions) {
+    const own = found.filter(({ event }) => event.session === session).map(({ event }) => event.id);
+    const id = `${session}:forgotten:${sha256Hex(`${now}:${own.join("\n")}`).slice(0, 24)}`;
+    await record(store, [{ id, time: now, type: "forgotten", session, agent: "tidemark", payload: { events: own, ...(target.reason === undefined ? {} : { reason: target.reason }) } }]);
+  }
+  const events = await store.erase(ids);
+  await refreshSummaries(store);
+  return { events, sessions };
+}
+
+async function matching(store: Store, words: string): Promise<Stored[]> {
+  const found: Stored[] = [];
+  for (let after = 0; ; ) {
+    const page = await store.scan(after, 500);
+    const last = page.at(-1);
+    if (last === undefined) return found;
+    // The words may stand in a part of the payload that is not searched, such as a branch's or a file's name.
+    found.push(...page.filter(({ event, erased }) => !erased && !KEPT.has(event.type) && (searchable(event).includes(words) || JSON.stringify(event.payload).includes(words))));
+    after = last.position;
+  }
+}
