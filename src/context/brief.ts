@@ -12,7 +12,7 @@ import type { Story, Turn } from "../session/fold.ts";
 import { shownPath } from "../session/fold.ts";
 import { collectFacts, type CommandFact, type Fact, type Facts } from "./facts.ts";
 import { findProse, sentences, type Prose } from "./prose.ts";
-import { rankFacts } from "./rank.ts";
+import { rankFacts, type Ranked } from "./rank.ts";
 
 export type Check = "current" | "changed" | "gone" | "unverified";
 export type Section = "goal" | "constraints" | "decisions" | "dead ends" | "open" | "files" | "commands" | "state" | "next";
@@ -36,7 +36,7 @@ export interface Draft {
   readonly facts: Facts;
   readonly prose: Prose;
   /** Best first. */
-  readonly ranked: readonly { fact: Fact; worth: number }[];
+  readonly ranked: readonly Ranked[];
 }
 
 /** A file to be looked at before the brief is packed. */
@@ -66,7 +66,7 @@ export interface PackOptions {
 
 export function draftBrief(story: Story): Draft {
   const facts = collectFacts(story.turns);
-  return { story, facts, prose: findProse(story.turns), ranked: rankFacts(facts) };
+  return { story, facts, prose: findProse(story.turns), ranked: rankFacts(facts, story.turns.at(-1)?.n ?? 0) };
 }
 
 /** Files worth looking at, best first. */
@@ -98,7 +98,7 @@ export function pathOf(fact: Fact, draft: Draft): string {
 }
 
 /** Shares of the budget that a section may take; what it leaves goes to the files. */
-const SHARE: Record<Exclude<Section, "files">, number> = { goal: 0.17, constraints: 0.05, decisions: 0.07, "dead ends": 0.05, open: 0.03, commands: 0.07, state: 0.13, next: 0.05 };
+const SHARE: Record<Exclude<Section, "files">, number> = { goal: 0.14, constraints: 0.04, decisions: 0.06, "dead ends": 0.05, open: 0.03, commands: 0.06, state: 0.08, next: 0.04 };
 
 const TITLES: Record<Section, string> = {
   constraints: "Constraints, in the user's words", goal: "Goal, in the user's words", decisions: "Decisions", "dead ends": "Tried and failed", open: "Open, waiting on the user",
@@ -109,12 +109,24 @@ const ORDER: readonly Section[] = ["constraints", "goal", "decisions", "dead end
 export function packBrief(draft: Draft, options: PackOptions): Brief {
   const { story } = draft;
   if (story.turns.length === 0) return { text: "", tokens: 0, lines: [], left_out: {} };
-  // What fits is counted line by line; joined they can come out a few tokens longer, so the sum is proved at the end.
-  for (let budget = options.budget; budget > 0; budget -= Math.max(8, Math.ceil(options.budget * 0.01))) {
-    const brief = new Packer(draft, { ...options, budget }).pack();
-    if (brief.tokens <= options.budget) return brief;
+  const known = new Map<string, number>();
+  const countTokens = (text: string): number => {
+    let count = known.get(text);
+    if (count === undefined) known.set(text, (count = options.countTokens(text)));
+    return count;
+  };
+  // Lines are counted one by one and come out shorter or longer when joined: the largest plan whose text fits is taken.
+  let best: Brief = { text: "", tokens: 0, lines: [], left_out: {} };
+  let [low, high] = [0, options.budget * 1.25];
+  for (let round = 0; round < 9; round++) {
+    const budget = round === 0 ? options.budget : (low + high) / 2;
+    const brief = new Packer(draft, { ...options, countTokens }, budget).pack();
+    if (brief.tokens <= options.budget) {
+      if (brief.tokens >= best.tokens) best = brief;
+      low = budget;
+    } else high = budget;
   }
-  return { text: "", tokens: 0, lines: [], left_out: {} };
+  return best;
 }
 
 interface Candidate {
@@ -132,16 +144,17 @@ class Packer {
   readonly #leftOut: Partial<Record<Section, number>> = {};
   #left: number;
 
-  constructor(draft: Draft, options: PackOptions) {
+  /** `plan` is what the lines may cost by their own counts; the budget of the options only sets lengths and shares. */
+  constructor(draft: Draft, options: PackOptions, plan: number) {
     this.#draft = draft;
     this.#options = options;
     this.#session = draft.story.summary.id;
-    this.#left = options.budget;
+    this.#left = plan;
   }
 
   pack(): Brief {
     const header = this.#header();
-    this.#left -= this.#cost(header) + ORDER.length * 2;
+    this.#left -= this.#cost(header);
     if (this.#left < 0) return { text: "", tokens: 0, lines: [], left_out: {} };
     const { story, prose } = this.#draft;
     // In order of need: what is first here is safe when the budget is small.
@@ -152,7 +165,7 @@ class Packer {
     this.#fill("constraints", prose.demands.map(({ text, turn }) => ({ text: `“${clip(text, 220)}”`, turn })));
     this.#fill("decisions", prose.decisions.map(({ text, turn, by }) => ({ text: by === "user" ? `user: “${clip(text, 260)}”` : clip(text, 260), turn })));
     this.#fill("dead ends", prose.deadEnds.map(({ text, turn }) => ({ text: clip(text, 260), turn })));
-    this.#fill("commands", this.#commands());
+    this.#commands();
     this.#files();
     const parts = [header];
     for (const section of ORDER) {
@@ -199,21 +212,37 @@ class Packer {
 
   #put(section: Section, text: string, turn: number, check: Check = "unverified", shown = rendered(text, turn, check)): void {
     this.#lines.push({ section, text, source: { session: this.#session, turn }, check });
-    this.#texts.set(section, [...(this.#texts.get(section) ?? []), shown]);
+    // A line that was rendered together with the one before has nothing left to show.
+    if (shown !== "") this.#texts.set(section, [...(this.#texts.get(section) ?? []), shown]);
   }
 
-  #commands(): Candidate[] {
-    const last = [...this.#draft.facts.commands.values()];
+  /** Several to a line, by outcome: a line of its own would cost each command more than the command. */
+  #commands(): void {
+    let quota = Math.min(this.#left, Math.floor(this.#options.budget * SHARE.commands)) - this.#cost(`## ${TITLES.commands}`) - 1;
     const worth = (command: CommandFact): number => Math.log1p(command.runs) + 3 * command.lastAt;
-    return last
-      .sort((a, b) => worth(b) - worth(a) || (a.head < b.head ? -1 : 1))
-      .slice(0, Math.max(5, Math.floor(this.#options.budget / 90)))
-      .flatMap((command) => {
-        const stands = this.#options.commandStands?.(command.head);
-        if (stands === false) return [];
-        const outcome = command.last === "failed" ? " FAILED" : command.last === "rejected" ? " refused" : command.last === "unknown" ? " outcome unknown" : "";
-        return [{ text: `\`${command.head}\`${outcome}`, turn: command.turn, check: stands === true ? ("current" as const) : ("unverified" as const) }];
-      });
+    const groups = new Map<string, { text: string; turn: number; check: Check }[]>();
+    const all = [...this.#draft.facts.commands.values()].sort((a, b) => worth(b) - worth(a) || (a.head < b.head ? -1 : 1));
+    let skipped = 0;
+    for (const command of all) {
+      const stands = this.#options.commandStands?.(command.head);
+      if (stands === false) continue;
+      const group = OUTCOMES[command.last];
+      const cost = this.#options.countTokens(` ${command.head} ·${command.turn};`) + (groups.has(group) ? 0 : this.#cost(`- ${group}:`));
+      if (cost > quota) {
+        skipped += 1;
+        continue;
+      }
+      quota -= cost;
+      this.#left -= cost;
+      groups.set(group, [...(groups.get(group) ?? []), { text: command.head, turn: command.turn, check: stands === true ? "current" : "unverified" }]);
+    }
+    for (const [group, commands] of groups) {
+      const shown = `- ${group}: ${commands.map(({ text, turn }) => `${text} ·${turn}`).join("; ")}`;
+      this.#texts.set("commands", [...(this.#texts.get("commands") ?? []), printable(shown)]);
+      for (const { text, turn, check } of commands) this.#lines.push({ section: "commands", text: `${group}: ${text}`, source: { session: this.#session, turn }, check });
+    }
+    if (groups.size > 0) this.#left -= this.#cost(`## ${TITLES.commands}`) + 1;
+    if (skipped > 0) this.#leftOut.commands = skipped;
   }
 
   /** Fills what is left with files and, under them, the names that mattered in them, best first. */
@@ -246,6 +275,8 @@ const ENDINGS = {
   completed: "finished", interrupted: "stopped by the user", crashed: "ended abnormally in the middle of its work", error: "ended by an error", limit: "ended by a usage limit",
   unanswered: "ended before an answer", rewound: "gone back on", unknown: "known from its prompts only",
 } as const;
+
+const OUTCOMES: Record<CommandFact["last"], string> = { returned: "worked", failed: "FAILED", rejected: "refused", unknown: "outcome unknown" };
 
 function rendered(text: string, turn: number, check: Check | undefined): string {
   return `- ${check === "changed" ? "~ " : check === "gone" ? "✗ " : ""}${text} ·${turn}`;
@@ -326,6 +357,13 @@ interface Group {
 /** Names on one line: further ones would stand too far from their file to be read as its own. */
 const NAMES_A_LINE = 34;
 
+/**
+ * How much a fact's own tokens count against it, and what finding it again would cost counts for it. Of 0.6 to 1 and
+ * 0 to 0.5 these hold most at 1,500 and 2,000 tokens; more weight on the second buys RCR with facts placed.
+ */
+const PRICE = 0.75;
+const RETURN = 0.08;
+
 class FileGroups {
   readonly #draft: Draft;
   readonly #options: PackOptions;
@@ -345,7 +383,7 @@ class FileGroups {
   /** Takes facts by worth until the tokens are used up; gives back what is left. */
   fill(tokens: number): number {
     let left = tokens;
-    for (const { fact } of this.#draft.ranked) {
+    for (const fact of this.#byWorth()) {
       if (left < 4) {
         this.leftOut += 1;
         continue;
@@ -359,6 +397,15 @@ class FileGroups {
 
   #cost(text: string): number {
     return this.#options.countTokens(text);
+  }
+
+  /** By chance for its price: a name of two tokens that is half as likely as one of six is the better buy. */
+  #byWorth(): Fact[] {
+    const worth = new Map<Fact, number>();
+    // What is further down than this is never reached, and counting it would take longer than the rest.
+    const top = this.#draft.ranked.slice(0, 1200);
+    for (const { fact, chance } of top) worth.set(fact, Math.log(chance) - PRICE * Math.log(this.#cost(` ${fact.text}`)) + RETURN * Math.log(Math.max(80, fact.cheapest)));
+    return top.map(({ fact }) => fact).sort((a, b) => worth.get(b)! - worth.get(a)! || (a.key < b.key ? -1 : 1));
   }
 
   #addFile(fact: Fact, left: number): number | undefined {
@@ -383,7 +430,7 @@ class FileGroups {
 
   #groupCost(group: Group): number {
     const folder = folderOf(group.path);
-    return this.#cost(`- ${group.file} ·${group.turn}:`) + 2 + (folder === "" || this.#folders.has(folder) ? 0 : this.#cost(`${folder}/`) + 1);
+    return this.#cost(`${group.file} ·${group.turn}:`) + 1 + (folder === "" || this.#folders.has(folder) ? 0 : this.#cost(`${folder}/`) + 1);
   }
 
   #open(group: Group): void {
@@ -431,22 +478,31 @@ class FileGroups {
       byFolder.set(folder, [...(byFolder.get(folder) ?? []), group]);
     }
     for (const [folder, groups] of byFolder) {
-      for (const [i, group] of groups.entries()) {
-        for (let from = 0; from === 0 || from < group.names.length; from += NAMES_A_LINE) {
+      let heading = folder === "" ? "" : `${folder}/\n`;
+      for (const group of groups.filter(({ names }) => names.length > 0)) {
+        for (let from = 0; from < group.names.length; from += NAMES_A_LINE) {
           const names = group.names.slice(from, from + NAMES_A_LINE).join(" ");
-          const mark = group.check === "changed" ? "~ " : "";
-          const heading = i === 0 && from === 0 && folder !== "" ? `${folder}/\n` : "";
-          const shown = `${heading}- ${mark}${group.file} ·${group.turn}${names === "" ? "" : `: ${names}`}`;
-          yield { text: `${group.path}${names === "" ? "" : `: ${names}`}`, shown, turn: group.turn, check: group.check };
+          yield { text: `${group.path}: ${names}`, shown: `${heading}${marked(group)}: ${names}`, turn: group.turn, check: group.check };
+          heading = "";
         }
       }
+      // Files without names stand together, each still with its turn.
+      const bare = groups.filter(({ names }) => names.length === 0);
+      if (bare.length === 0) continue;
+      const [first, ...rest] = bare;
+      yield { text: first!.path, shown: `${heading}${bare.map(marked).join(", ")}`, turn: first!.turn, check: first!.check };
+      for (const group of rest) yield { text: group.path, shown: "", turn: group.turn, check: group.check };
     }
     if (this.#loose.length > 0) {
       const turn = Math.max(...this.#loose.map((each) => each.turn));
       const text = `also: ${this.#loose.map((each) => each.text).join(" ")}`;
-      yield { text, shown: `- ${text} ·${turn}`, turn, check: "unverified" };
+      yield { text, shown: `${text} ·${turn}`, turn, check: "unverified" };
     }
   }
+}
+
+function marked({ file, turn, check }: Group): string {
+  return `${check === "changed" ? "~ " : ""}${file} ·${turn}`;
 }
 
 function folderOf(path: string): string {

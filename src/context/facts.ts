@@ -28,11 +28,19 @@ export interface Fact {
   error: number;
   lastUse: number;
   last: number;
+  /** Uses and sightings that fade with what came after: halved every `HALF_LIFE` events. */
+  heat: number;
+  glow: number;
+  /** Length of the shortest text that showed it: what finding it again would cost at the least. */
+  cheapest: number;
   turn: number;
   /** Names: files it was met in, with a weight. Files: the whole path it was last named by. */
   readonly files: Map<string, number>;
   path: string;
 }
+
+/** Events after which a use counts half. A working session has 50 to 100 events an hour. */
+const HALF_LIFE = 120;
 
 export interface CommandFact {
   /** Its first three words: what tells one command from another. */
@@ -56,7 +64,7 @@ export interface Facts {
 }
 
 /** Long outputs are read to here: what stands further down was shown, but not worked with. */
-const READ_OF_OUTPUT = 24_000;
+const READ_OF_OUTPUT = 100_000;
 
 export function collectFacts(turns: readonly Turn[]): Facts {
   const collector = new Collector(turns.reduce((sum, turn) => sum + turn.events.length, 0));
@@ -90,6 +98,9 @@ class Collector implements Facts {
       case "prompt":
         if (event.payload.kind === "user" || event.payload.kind === "command") this.#text(event.payload.text, "user", at, turn);
         return;
+      case "session.compacted":
+        this.#fade();
+        return;
       case "session.summarised":
         this.#text(event.payload.text, "user", at, turn);
         return;
@@ -106,6 +117,11 @@ class Collector implements Facts {
         this.#count(event.payload.error.slice(0, READ_OF_OUTPUT), "error", at, turn);
         return;
     }
+  }
+
+  /** After a compaction work goes on with what the summary named: which file a name was met in before weighs less. */
+  #fade(): void {
+    for (const { files } of this.facts.values()) for (const [file, weight] of files) files.set(file, weight * 0.2);
   }
 
   #text(text: string, as: "user" | "said", at: number, turn: number): void {
@@ -151,11 +167,15 @@ class Collector implements Facts {
       seen.add(key);
       let fact = this.facts.get(key);
       if (fact === undefined) {
-        fact = { key, kind, text: word, use: 0, body: 0, said: 0, user: 0, shown: 0, error: 0, lastUse: -1, last: at, turn, files: new Map(), path };
+        fact = { key, kind, text: word, use: 0, body: 0, said: 0, user: 0, shown: 0, error: 0, lastUse: -1, last: at, heat: 0, glow: 0, cheapest: Infinity, turn, files: new Map(), path };
         this.facts.set(key, fact);
       }
       fact[as] += 1;
       fact.last = at;
+      fact.cheapest = Math.min(fact.cheapest, text.length);
+      const fading = 2 ** ((at - 1) * this.#total / HALF_LIFE);
+      if (as === "use" || as === "said" || as === "user") fact.heat += fading;
+      else fact.glow += fading;
       if (as === "use" || as === "said" || as === "user") [fact.lastUse, fact.turn] = [at, turn];
       if (kind === "file") {
         const known = this.paths.get(word) ?? new Map<string, number>();
@@ -228,14 +248,15 @@ class Collector implements Facts {
 const DULL =
   /^(?:cd|ls|cat|head|tail|grep|rg|sed|awk|wc|find|echo|pwd|mkdir|cp|mv|rm|touch|chmod|sleep|sort|uniq|true|export|set|git (?:status|diff|log|add|commit|show|branch|stash|checkout|rev-parse|push|pull|fetch))\b/;
 
-/** The simple commands of a shell line by their first three words. */
+/** The simple commands of a shell line by their first three words; what stands in quotes or here-documents is no command. */
 export function commandHeads(line: string): string[] {
   const heads: string[] = [];
-  for (const part of line.split(/&&|\|\||[;\n|]/)) {
+  const bare = line.replace(/<<-?\s*(['"]?)(\w+)\1[\s\S]*?(?:\n\2\b|$)/g, "").replace(/"(?:[^"\\]|\\.)*"|'[^']*'/g, (quoted) => (/[\n;|&]/.test(quoted) ? "'…'" : quoted));
+  for (const part of bare.split(/&&|\|\||[;\n|]/)) {
     const plain = part.trim().replace(/^\w+=\S+\s+/, "").replace(/\s*\d?>&?\d?\s*\S*/g, "").trim();
     if (plain === "" || plain.startsWith("#") || DULL.test(plain)) continue;
     const words = plain.split(/\s+/);
-    if (words.length < 2 || !/^[\w./-]+$/.test(words[0]!)) continue;
+    if (words.length < 2 || !/^[\w.\/][\w./-]*$/.test(words[0]!)) continue;
     heads.push(words.slice(0, 3).join(" "));
   }
   return heads;

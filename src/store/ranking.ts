@@ -45,7 +45,7 @@ export function parseQuery(text: string): Query | undefined {
 }
 
 /** What the words of a person are worth beside those of a tool: they are few, and they are what is remembered. */
-const ROLE_WEIGHT: Record<Role, number> = { user: 1.35, assistant: 1.25, tool: 0.7, system: 0.8 };
+const ROLE_WEIGHT: Record<Role, number> = { user: 1.35, assistant: 1.25, tool: 0.5, system: 0.8 };
 
 /** Rarity of a term found in `found` of `total` texts (BM25's idf). */
 export function rarity(found: number, total: number): number {
@@ -59,42 +59,94 @@ export interface Candidate {
   readonly recency: number;
 }
 
-/** Saturation and length normalisation, set on short texts: neighbours in a transcript differ in length by 1:1000. */
+/** Saturation and length normalisation, set on 40 questions to real sessions; texts there differ in length by 1:1000. */
 const K1 = 0.9;
-const B = 0.35;
-const MEAN_WORDS = 120;
+const B = 0.6;
+const MEAN_LENGTH = 720;
+
+/** Of a long text this much is looked at, and of each term this many places: more changes no order, only the time. */
+const LOOKED_AT = 60_000;
+const PLACES = 12;
+/** Characters within which words stand together. */
+const TOGETHER = 150;
 
 export function score(query: Query, rarities: ReadonlyMap<string, number>, candidate: Candidate): number {
-  const words = candidate.text.toLowerCase().slice(0, 60_000).match(/[\p{L}\p{N}]+/gu) ?? [];
-  const wanted = query.terms.map(({ text, weight }) => ({ stem: stem(text), weight, idf: rarities.get(text) ?? 1 }));
-  const times = new Array<number>(wanted.length).fill(0);
-  const last = new Array<number>(wanted.length).fill(-1e9);
-  let nearest = Infinity;
-  for (const [at, word] of words.entries()) {
-    for (const [i, { stem: start }] of wanted.entries()) {
-      if (!word.startsWith(start) || word.length > start.length + 5) continue;
-      times[i]! += 1;
-      last[i] = at;
-      // The smallest window that held the most terms so far.
-      const near = last.filter((position) => at - position <= 24).length;
-      if (near >= 2) nearest = Math.min(nearest, 1 / near);
-    }
-  }
-  const norm = 1 - B + B * (words.length / MEAN_WORDS) ** 0.5;
+  const text = (candidate.text.length > LOOKED_AT ? candidate.text.slice(0, LOOKED_AT) : candidate.text).toLowerCase();
+  const norm = 1 - B + B * (text.length / MEAN_LENGTH) ** 0.5;
+  const places: [at: number, term: number][] = [];
   let sum = 0;
   let covered = 0;
   let possible = 0;
-  for (const [i, { weight, idf }] of wanted.entries()) {
-    possible += weight * idf;
-    const tf = times[i]!;
-    if (tf === 0) continue;
-    sum += (weight * idf * tf * (K1 + 1)) / (tf + K1 * norm);
-    covered += weight * idf;
+  for (const [i, { text: term, weight }] of query.terms.entries()) {
+    const value = weight * (rarities.get(term) ?? 1);
+    possible += value;
+    const found = placesOf(stem(term), text);
+    if (found.length === 0) continue;
+    for (const at of found) places.push([at, i]);
+    sum += (value * found.length * (K1 + 1)) / (found.length + K1 * norm);
+    covered += value;
   }
   if (sum === 0) return 0;
-  const coverage = covered / possible;
-  const proximity = nearest === Infinity ? 0 : 1 - nearest;
-  return sum * ROLE_WEIGHT[candidate.role] * (0.55 + 0.45 * coverage) * (1 + 0.35 * proximity) * (1 + 0.08 * candidate.recency);
+  return sum * ROLE_WEIGHT[candidate.role] * (0.55 + 0.45 * (covered / possible)) * (1 + 0.35 * (1 - 1 / mostTogether(places))) * (1 + 0.08 * candidate.recency);
+}
+
+/** Where words that begin with the stem, and are not much longer, stand in a lower-case text. */
+function placesOf(start: string, text: string): number[] {
+  const found: number[] = [];
+  for (let at = text.indexOf(start); at >= 0 && found.length < PLACES; at = text.indexOf(start, at + start.length)) {
+    if (at > 0 && isLetter(text.charCodeAt(at - 1))) continue;
+    let end = at + start.length;
+    while (end < text.length && end - at <= start.length + 5 && isLetter(text.charCodeAt(end))) end += 1;
+    if (end - at <= start.length + 5) found.push(at);
+  }
+  return found;
+}
+
+function isLetter(code: number): boolean {
+  return (code >= 97 && code <= 122) || (code >= 48 && code <= 57) || code > 191;
+}
+
+/** The most different terms that stand within reach of each other; at least one. */
+function mostTogether(places: [at: number, term: number][]): number {
+  places.sort((a, b) => a[0] - b[0]);
+  let most = 1;
+  for (let i = 0; i < places.length; i++) {
+    const terms = new Set<number>();
+    for (let j = i; j < places.length && places[j]![0] - places[i]![0] <= TOGETHER; j++) terms.add(places[j]![1]);
+    most = Math.max(most, terms.size);
+  }
+  return most;
+}
+
+/** How far around a hit its neighbours count, in positions of the log, and how much the best of them adds. */
+const NEAR = 16;
+const CONTEXT = 0.35;
+
+/**
+ * Orders hits best first, each raised by the best hit near it in its session: what was said around an answer often
+ * holds the words of the question that the answer itself does not. The same text again is left out.
+ */
+export function inContext<T extends { readonly position: number; readonly text: string; readonly score: number; readonly event: { readonly session: string } }>(hits: readonly T[]): T[] {
+  const ordered = [...hits].sort((a, b) => a.position - b.position);
+  const raised = ordered.map((hit, i) => {
+    let best = 0;
+    for (const step of [-1, 1]) {
+      for (let j = i + step; j >= 0 && j < ordered.length; j += step) {
+        const other = ordered[j]!;
+        const away = Math.abs(other.position - hit.position);
+        if (away > NEAR) break;
+        if (other.event.session === hit.event.session) best = Math.max(best, other.score * 0.93 ** away);
+      }
+    }
+    return { ...hit, score: hit.score === 0 ? 0 : hit.score + CONTEXT * best };
+  });
+  const seen = new Set<string>();
+  return raised
+    .sort((a, b) => b.score - a.score || b.position - a.position)
+    .filter(({ text }) => {
+      const key = text.slice(0, 2000).replace(/\s+/g, " ");
+      return !seen.has(key) && seen.add(key);
+    });
 }
 
 /** Holds every quoted phrase, whatever the white space between its words. */
@@ -110,25 +162,51 @@ function stem(word: string): string {
   return word.replace(/(?:ations?|ings?|ions?|ments?|ness|ally|edly|ies|ied|ed|es|ly|s|e|y)$/, (ending) => (word.length - ending.length >= 3 ? "" : ending));
 }
 
-/** The part of a text that answers the query best, at most `length` characters, on one line. */
+/** The passages of a text that answer the query best, at most `length` characters in all, on one line. */
 export function excerpt(query: Query, text: string, length: number): string {
   const flat = text.replace(/\s+/g, " ").trim();
   if (flat.length <= length) return flat;
-  const lower = flat.toLowerCase();
-  const places: number[] = [];
-  for (const { text: term } of query.terms) {
-    const start = stem(term);
-    for (let at = lower.indexOf(start), n = 0; at >= 0 && n < 50; at = lower.indexOf(start, at + 1), n++) places.push(at);
+  const passages = passagesOf(flat, Math.min(240, Math.floor(length / 2)));
+  const stems = query.terms.map(({ text: term, weight }) => ({ start: stem(term), weight }));
+  const worth = passages.map(({ from, to }) => {
+    const lower = flat.slice(from, to).toLowerCase();
+    return stems.reduce((sum, { start, weight }) => sum + (lower.includes(start) ? weight : 0), 0);
+  });
+  // A passage beside a good one carries on what it says.
+  const order = passages.map((_, i) => i).sort((a, b) => value(b) - value(a) || a - b);
+  const taken = new Set<number>();
+  let left = length;
+  for (const i of order) {
+    const size = passages[i]!.to - passages[i]!.from + 2;
+    if (size > left && taken.size > 0) continue;
+    taken.add(i);
+    left -= size;
+    if (left <= 40) break;
   }
-  let best = 0;
-  let most = -1;
-  for (const place of places) {
-    const from = Math.max(0, place - Math.floor(length / 4));
-    const held = new Set(query.terms.filter(({ text: term }) => lower.slice(from, from + length).includes(stem(term))).map(({ text: term }) => term)).size;
-    if (held > most) [best, most] = [from, held];
+  let result = "";
+  let before = -1;
+  for (const i of [...taken].sort((a, b) => a - b)) {
+    result += `${i === before + 1 ? (result === "" ? "" : " ") : "… "}${flat.slice(passages[i]!.from, passages[i]!.to)}`;
+    before = i;
   }
-  const start = best === 0 ? 0 : lower.indexOf(" ", best - 1) + 1 || best;
-  return `${start > 0 ? "…" : ""}${flat.slice(start, start + length)}${start + length < flat.length ? "…" : ""}`;
+  return `${result.slice(0, length)}${before < passages.length - 1 || result.length > length ? "…" : ""}`;
+
+  function value(i: number): number {
+    return worth[i]! + 0.3 * Math.max(worth[i - 1] ?? 0, worth[i + 1] ?? 0);
+  }
+}
+
+/** Sentences, long ones cut at words. */
+function passagesOf(flat: string, longest: number): { from: number; to: number }[] {
+  const passages: { from: number; to: number }[] = [];
+  for (let from = 0; from < flat.length && passages.length < 2000; ) {
+    const stop = flat.slice(from, from + longest).search(/[.!?:] (?=[^ ])(?!.*[.!?:] (?=[^ ]))/s);
+    let to = stop >= longest / 4 ? from + stop + 1 : Math.min(flat.length, from + longest);
+    if (to < flat.length && flat[to] !== " ") to = Math.max(flat.lastIndexOf(" ", to), from + Math.floor(longest / 2));
+    passages.push({ from, to });
+    from = to + (flat[to] === " " ? 1 : 0);
+  }
+  return passages;
 }
 
 /** Where the query's words stand in a text, for highlighting: [start, end) pairs in order. */

@@ -5,7 +5,7 @@
  */
 import { TidemarkError } from "../../base/errors.ts";
 import { roleOf, searchable, type Role } from "../../event/text.ts";
-import { holdsPhrases, parseQuery, rarity, score, type Query } from "../ranking.ts";
+import { holdsPhrases, inContext, parseQuery, rarity, score, type Query } from "../ranking.ts";
 import type { Hit, SearchAnswer, SearchFilter, Stored } from "../store.ts";
 import type { Row } from "./driver.ts";
 import type { Prepared } from "./files.ts";
@@ -14,7 +14,9 @@ import { tag } from "./words.ts";
 
 /** Newest events looked at per term, and texts read for the final ranking. */
 const PER_TERM = 2000;
-const READ = 120;
+const READ = 160;
+/** Candidates whose kind is looked up, so that long tool outputs, which hold many words by chance, do not crowd out what people said. */
+const LOOKED_UP = 1500;
 
 export function search(log: Prepared, decode: (rows: Row[]) => Stored[], text: string, filter: SearchFilter, limit: number): SearchAnswer {
   const query = parseQuery(text);
@@ -24,7 +26,7 @@ export function search(log: Prepared, decode: (rows: Row[]) => Stored[], text: s
   const within = withinOf(log, filter, newest);
   const { points, rarities, cut, total } = gather(log, query, filter, within, newest);
   const wanted = Math.max(READ, limit * 4);
-  const best = keepMatching(log, filter, [...points].sort((a, b) => b[1] - a[1] || b[0] - a[0]), wanted);
+  const best = keepMatching(log, filter, byKind(log, points), wanted);
   const stored = decode(log.sql(`SELECT ${EVENT_COLUMNS} FROM event WHERE position IN (SELECT value FROM json_each(?)) AND payload IS NOT NULL`).all(JSON.stringify(best)));
   const hits = rank(query, rarities, stored, newest);
   const path = `${query.terms.map(({ text: term }) => term).join(" OR ")}; ${total.toLocaleString("en-US")} candidates${cut ? ` (the newest ${PER_TERM.toLocaleString("en-US")} of each common word)` : ""}`;
@@ -104,6 +106,19 @@ function keepMatching(log: Prepared, filter: SearchFilter, candidates: [number, 
   return kept;
 }
 
+function byKind(log: Prepared, points: ReadonlyMap<number, number>): [number, number][] {
+  const sorted = [...points].sort((a, b) => b[1] - a[1] || b[0] - a[0]);
+  const top = sorted.slice(0, LOOKED_UP);
+  const tools = new Set(
+    log
+      .sql("SELECT position FROM event WHERE position IN (SELECT value FROM json_each(?)) AND type IN ('tool.called', 'tool.returned', 'tool.failed', 'raw')")
+      .all(JSON.stringify(top.map(([position]) => position)))
+      .map((row) => Number(row["position"])),
+  );
+  const weighed = top.map(([position, value]): [number, number] => [position, tools.has(position) ? value * 0.6 : value]);
+  return [...weighed.sort((a, b) => b[1] - a[1] || b[0] - a[0]), ...sorted.slice(LOOKED_UP)];
+}
+
 function rank(query: Query, rarities: ReadonlyMap<string, number>, stored: Stored[], newest: number): Hit[] {
   const hits: Hit[] = [];
   for (const { position, event } of stored) {
@@ -112,13 +127,7 @@ function rank(query: Query, rarities: ReadonlyMap<string, number>, stored: Store
     const role: Role = roleOf(event, event.payload);
     hits.push({ position, event, text, score: score(query, rarities, { text, role, recency: position / newest }) });
   }
-  hits.sort((a, b) => b.score - a.score || b.position - a.position);
-  const seen = new Set<string>();
-  // The same words again (a file read twice) say nothing new.
-  return hits.filter(({ text }) => {
-    const key = text.slice(0, 2000).replace(/\s+/g, " ");
-    return !seen.has(key) && seen.add(key);
-  });
+  return inContext(hits);
 }
 
 function quote(word: string): string {
