@@ -48,6 +48,7 @@ export function summary(id: string, given: Partial<SessionSummary> = {}): Sessio
     subagents: 0,
     events: 1,
     rescued: false,
+    starts: [],
     ...given,
   };
 }

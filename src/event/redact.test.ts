@@ -1,10 +1,9 @@
-import { describe, expect, it } from "vitest";
-import { FAMILIES, redactText, redactValue } from "./redact.ts";
-
 /**
  * Every secret here is made at run time from fragments and a seeded generator,
  * so that no scanner (ours included) finds a secret in this file.
  */
+import { describe, expect, it } from "vitest";
+import { FAMILIES, redactText, redactValue } from "./redact.ts";
 
 const SEED = 20260401;
 function mulberry32(a: number): () => number {

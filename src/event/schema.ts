@@ -97,15 +97,18 @@ type Of<T extends EventType> = Envelope<T> & { readonly payload: Payload<T> };
 export type Event = { [T in EventType]: Of<T> }[EventType];
 export type EventOf<T extends EventType> = Of<T>;
 
+/** Ids are compared and hashed as bytes: SQLite ends a text at NUL, and UTF-8 has no half of a surrogate pair. */
+const id = z.string().min(1).max(400).refine((value) => value.isWellFormed() && !value.includes("\0"), "must not hold NUL or half a surrogate pair");
+
 const envelope = z.strictObject({
-  id: z.string().min(1).max(400),
+  id,
   time: z.number().int().min(-8.64e15).max(8.64e15),
   type: z.enum(Object.keys(PAYLOADS) as [EventType, ...EventType[]]),
-  session: z.string().min(1).max(400),
+  session: id,
   agent: z.string().min(1).max(60),
-  thread: z.string().min(1).max(400).optional(),
-  record: z.string().min(1).max(400).optional(),
-  parent: z.string().min(1).max(400).optional(),
+  thread: id.optional(),
+  record: id.optional(),
+  parent: id.optional(),
   payload: z.unknown(),
 });
 

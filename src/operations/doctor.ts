@@ -28,8 +28,11 @@ export async function examine(store: Store, clock: () => number, progress?: (lab
     seconds[name] = Math.round((clock() - from) / 10) / 100;
     return result;
   };
+  // A process that died while erasing left its note: what it names is erased to the end.
+  const promised = (await store.ofTypes(["forgotten"])).flatMap(({ event }) => (event.type === "forgotten" ? event.payload.events : []));
+  const finished = await store.erase(promised);
   const { events, problems } = await timed("verify", () => verify(store, progress));
-  const mended: string[] = [];
+  const mended: string[] = finished === 0 ? [] : [`${finished} events that were to be forgotten are erased now`];
   let left = problems;
   if (problems.some(({ code }) => code === "INDEX_DIFFERS" || code === "MEMBERSHIP_DIFFERS")) {
     await timed("rebuild of the text index", () => store.rebuildIndex((done, total) => progress?.("rebuilding the text index", done, total)));

@@ -35,7 +35,7 @@ export async function findForgettable(store: Store, target: ForgetTarget): Promi
   if (target.event !== undefined) {
     const found = (await store.get([target.event])).filter(({ erased }) => !erased);
     if (found.length === 0) throw new TidemarkError("SESSION_UNKNOWN", `No stored event has the id "${target.event}"`, { hint: "tidemark search --json prints event ids" });
-    return found;
+    return found.filter(({ event }) => !KEPT.has(event.type));
   }
   if (target.matching === undefined || target.matching.trim() === "") throw new TidemarkError("FORGET_NEEDS_TARGET", "Nothing to forget was named");
   return matching(store, target.matching);

@@ -10,7 +10,7 @@ import { TidemarkError } from "../base/errors.ts";
 import { isRecord } from "../base/json.ts";
 import { sha256Hex } from "../base/hash.ts";
 import { notText, readLines, type Line } from "../base/lines.ts";
-import type { Event } from "../event/schema.ts";
+import { parseEvent, type Event } from "../event/schema.ts";
 import { aboutTranscript, cleanupDays, findTranscripts, historyFile, parseHistoryLine, transcriptsFolder, type SourceFile } from "../agents/claude-code/sources.ts";
 import { AGENT, Translator } from "../agents/claude-code/translate.ts";
 import { projectOf } from "../worktree/project.ts";
@@ -193,11 +193,12 @@ class Intake {
     if (!line.sound) this.#file.quarantined.push({ file: this.#path, line: line.number, reason: "not UTF-8 in places; loaded with those replaced" });
     this.#file.accounted += 1;
     const exported = readExported(value);
-    if (exported !== undefined) {
-      await this.#take(exported);
+    const { events, bookkeeping } = exported === undefined ? translator.push(value) : { events: [exported] };
+    const refused = refusal(events);
+    if (refused !== undefined) {
+      this.#file.quarantined.push({ file: this.#path, line: line.number, reason: refused });
       return;
     }
-    const { events, bookkeeping } = translator.push(value);
     if (bookkeeping !== undefined && events.length === 0) this.#file.bookkeeping[bookkeeping] = (this.#file.bookkeeping[bookkeeping] ?? 0) + 1;
     this.#weight += line.text.length;
     for (const event of events) await this.#take(event);
@@ -246,6 +247,16 @@ class Intake {
   #bookkeep(kind: string): void {
     this.#file.accounted += 1;
     this.#file.bookkeeping[kind] = (this.#file.bookkeeping[kind] ?? 0) + 1;
+  }
+}
+
+/** Why the log would not take these events: ids of a record can hold anything, and one bad line must not stop the rest. */
+function refusal(events: readonly Event[]): string | undefined {
+  try {
+    for (const event of events) parseEvent(event);
+    return undefined;
+  } catch (error) {
+    return `not storable: ${(error as Error).message}`;
   }
 }
 

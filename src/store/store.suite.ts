@@ -401,6 +401,7 @@ const ODD: readonly (readonly [string, unknown])[] = [
   ["a reference look-alike beside a long text", { $object: HASH, text: "t".repeat(LONG_TEXT + 1) }],
   ["the word $object in a text", { text: 'it says {"$object":"x"}' }],
   ["__proto__, constructor and toString as members", JSON.parse('{"__proto__":{"polluted":true},"constructor":"c","toString":"t","nested":{"__proto__":"text"}}')],
+  ["__proto__ as a member beside a long text", JSON.parse(`{"__proto__":{"polluted":true},"text":"${"t".repeat(LONG_TEXT + 1)}"}`)],
   ["lone surrogate halves in texts and names", { text: LONE, [LONE]: 1 }],
   ["a long text with a lone surrogate half", { text: `${"l".repeat(LONG_TEXT)}\ud83d` }],
   ["NUL, line ends and other control characters", { text: "a\0b\r\n\u2028\u0007\u001b[31m", "k\0ey": 1 }],
@@ -430,7 +431,7 @@ function payloads(check: Check): void {
     });
   }
 
-  for (const [what, odd] of [["quotes, line ends and emoji", `a'b"c\n👾%_;--`], ["spaces at both ends", "  x  "], ["a NUL", "a\0b"], ["a lone surrogate half", "a\ud800b"]] as const) {
+  for (const [what, odd] of [["quotes, line ends and emoji", `a'b"c\n👾%_;--`], ["spaces at both ends", "  x  "]] as const) {
     check(`ids, sessions and threads with ${what} come back as they were and keep the chain`, async (open) => {
       const store = await open();
       const strange = prompt("hello", { id: `id ${odd}`, session: `session ${odd}`, agent: `agent ${odd}`, thread: odd, record: odd, parent: odd });

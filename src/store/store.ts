@@ -43,7 +43,10 @@ export interface EventStore {
   ofTypes(types: readonly EventType[]): Promise<Stored[]>;
   /** A page of the whole log after a position. */
   scan(after: Position, limit: number): Promise<Stored[]>;
-  /** Removes salt, payload, index entries and objects of these events for good. Returns how many still had a payload. */
+  /**
+   * Removes salt, payload, index entries and objects of these events for good. Returns how many still had a payload.
+   * `session.started`, `.forked` and `.resumed` keep theirs: other events are hung on them.
+   */
   erase(ids: readonly string[]): Promise<number>;
   /** Ids of every session with events, with the position of its newest one. */
   heads(): Promise<Map<string, Position>>;
@@ -104,7 +107,7 @@ export interface SessionIndex {
   search(query: string, filter: SearchFilter, limit: number): Promise<SearchAnswer>;
   source(path: string): Promise<SourceState | undefined>;
   putSource(state: SourceState): Promise<void>;
-  /** Compares the text index with one built anew from the log. */
+  /** Compares the text index with one built anew from the log, and names summaries that cannot be read. */
   checkIndex(progress?: (done: Position, total: Position) => void): Promise<Problem[]>;
   /** Builds the text index anew from the log. */
   rebuildIndex(progress?: (done: Position, total: Position) => void): Promise<void>;

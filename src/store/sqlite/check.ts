@@ -23,12 +23,15 @@ export function checkLog(files: Files, progress?: Progress): Problem[] {
       if (message !== "ok") problems.push({ code: "FILE_DAMAGED", where: name, message });
     }
   }
-  const needed = new Set<string>();
-  problems.push(...checkChain(files.log, needed, progress), ...checkObjects(files.objects, needed), ...checkShared(files.log));
+  const needed = new Map<string, Set<number>>();
+  problems.push(...checkChain(files.log, needed, progress), ...checkObjects(files.objects, needed), ...checkUses(files.log, needed), ...checkShared(files.log));
   return problems;
 }
 
-function checkChain(log: Prepared, needed: Set<string>, progress?: Progress): Problem[] {
+/** Objects by hash, each with the positions of the events that refer to it. */
+type Needed = Map<string, Set<number>>;
+
+function checkChain(log: Prepared, needed: Needed, progress?: Progress): Problem[] {
   const problems: Problem[] = [];
   const head = log.sql("SELECT position, link FROM head").get();
   const total = head === undefined ? 0 : Number(head["position"]);
@@ -55,13 +58,13 @@ function checkChain(log: Prepared, needed: Set<string>, progress?: Progress): Pr
   return problems;
 }
 
-function checkRow(row: Row, before: Uint8Array, where: string, needed: Set<string>): Problem | undefined {
+function checkRow(row: Row, before: Uint8Array, where: string, needed: Needed): Problem | undefined {
   const content = row["content"] as Uint8Array;
   if (row["payload"] !== null) {
     let json: string;
     try {
       json = unpack(row["payload"]!);
-      for (const hash of objectsOf(json)) needed.add(hash);
+      for (const hash of objectsOf(json)) needed.set(hash, (needed.get(hash) ?? new Set()).add(Number(row["position"])));
     } catch (error) {
       return { code: "PAYLOAD_UNREADABLE", where, message: `The payload cannot be decoded: ${(error as Error).message}` };
     }
@@ -73,7 +76,7 @@ function checkRow(row: Row, before: Uint8Array, where: string, needed: Set<strin
   return undefined;
 }
 
-function checkObjects(objects: Prepared, needed: Set<string>): Problem[] {
+function checkObjects(objects: Prepared, needed: Needed): Problem[] {
   const problems: Problem[] = [];
   const present = new Set<string>();
   for (const row of objects.database.prepare("SELECT hash, body, deflated FROM object").iterate()) {
@@ -81,7 +84,7 @@ function checkObjects(objects: Prepared, needed: Set<string>): Problem[] {
     present.add(hash);
     if (!matches(row, hash)) problems.push({ code: "OBJECT_CHANGED", where: `object ${hash.slice(0, 16)}`, message: "Its bytes do not have the hash it is filed under" });
   }
-  for (const hash of needed) if (!present.has(hash)) problems.push({ code: "OBJECT_MISSING", where: `object ${hash.slice(0, 16)}`, message: "The log refers to it" });
+  for (const hash of needed.keys()) if (!present.has(hash)) problems.push({ code: "OBJECT_MISSING", where: `object ${hash.slice(0, 16)}`, message: "The log refers to it" });
   return problems;
 }
 
@@ -93,6 +96,18 @@ function matches(row: Row, hash: string): boolean {
     // Bytes that do not inflate are the damage being looked for.
     return false;
   }
+}
+
+/** The `object_use` table against what the payloads refer to: an erasure goes by it. */
+function checkUses(log: Prepared, needed: Needed): Problem[] {
+  let [known, strange] = [0, 0];
+  for (const row of log.database.prepare("SELECT hash, position FROM object_use").iterate()) {
+    if (needed.get(Buffer.from(row["hash"] as Uint8Array).toString("hex"))?.has(Number(row["position"])) === true) known += 1;
+    else strange += 1;
+  }
+  const expected = [...needed.values()].reduce((sum, positions) => sum + positions.size, 0);
+  if (known === expected && strange === 0) return [];
+  return [{ code: "INDEX_DIFFERS", where: "object_use", message: `${known + strange} uses of large texts are noted, the log has ${expected}` }];
 }
 
 /** The `shared` table against what the log's `session.forked` events say. */
@@ -130,22 +145,38 @@ function recordsOf(payload: SqlValue): string[] {
   }
 }
 
+/** Summaries that can no longer be read, or stand in the wrong place; what they say is compared by `verify`. */
+export function checkSummaryRows(log: Prepared): Problem[] {
+  const problems: Problem[] = [];
+  for (const row of log.sql("SELECT session, ended, body FROM summary").all()) {
+    const where = `session ${String(row["session"])}`;
+    try {
+      const { ended } = JSON.parse(String(row["body"])) as { ended?: unknown };
+      if (ended !== Number(row["ended"])) problems.push({ code: "SUMMARY_DIFFERS", where, message: "It is filed under another time than its own" });
+    } catch {
+      problems.push({ code: "SUMMARY_DIFFERS", where, message: "It can no longer be read" });
+    }
+  }
+  return problems;
+}
+
 /** Builds the index a second time beside the first and compares both term by term. */
 export function checkIndex(log: Prepared, decode: Decode, progress?: Progress): Problem[] {
   const { database } = log;
   database.exec("DROP TABLE IF EXISTS temp.again");
   database.exec("CREATE VIRTUAL TABLE temp.again USING fts5(body, names, tags, content='', contentless_delete=1, detail=column, tokenize='porter unicode61 remove_diacritics 2')");
-  database.exec("CREATE VIRTUAL TABLE temp.again_terms USING fts5vocab('temp', 'again', 'col')");
-  database.exec("CREATE VIRTUAL TABLE temp.words_terms USING fts5vocab('main', 'words', 'col')");
+  database.exec("CREATE VIRTUAL TABLE temp.again_terms USING fts5vocab('temp', 'again', 'instance')");
+  database.exec("CREATE VIRTUAL TABLE temp.words_terms USING fts5vocab('main', 'words', 'instance')");
   try {
     fill(log, decode, "temp.again", progress);
     const rows = database
       .prepare(
-        // Not a FULL JOIN: rowids of fts5vocab begin anew with every look-up, which makes matched rows look unmatched.
+        // Per word and column the number of events and the sums of their positions and of the squares: words moved from
+        // one event to another change a sum. Not a FULL JOIN: rowids of fts5vocab begin anew with every look-up.
         `SELECT term, sum(want) AS want, sum(have) AS have FROM (
-           SELECT term, col, doc AS want, 0 AS have, cnt AS difference FROM temp.again_terms
-           UNION ALL SELECT term, col, 0, doc, -cnt FROM temp.words_terms)
-         GROUP BY term, col HAVING sum(want) <> sum(have) OR sum(difference) <> 0 LIMIT 20`,
+           SELECT term, col, 1 AS want, 0 AS have, doc AS place, doc * doc AS square FROM temp.again_terms
+           UNION ALL SELECT term, col, 0, 1, -doc, -doc * doc FROM temp.words_terms)
+         GROUP BY term, col HAVING sum(want) <> sum(have) OR sum(place) <> 0 OR sum(square) <> 0 LIMIT 20`,
       )
       .all();
     return rows.map((row) => ({ code: "INDEX_DIFFERS" as const, where: `word "${String(row["term"])}"`, message: `in ${Number(row["have"] ?? 0)} events, a rebuild gives ${Number(row["want"] ?? 0)}` }));
@@ -154,19 +185,26 @@ export function checkIndex(log: Prepared, decode: Decode, progress?: Progress): 
   }
 }
 
+/** Inside the caller's transaction. Rows that cannot be read are left out of what is built. */
 export function rebuildIndex(log: Prepared, decode: Decode, progress?: Progress): void {
-  log.write(() => {
-    log.database.exec("INSERT INTO words(words) VALUES ('delete-all')");
-    fill(log, decode, "words", progress);
-    log.database.exec("DELETE FROM shared; DELETE FROM object_use;");
-    for (const row of log.sql("SELECT session, payload FROM event WHERE type = 'session.forked' AND payload IS NOT NULL").all()) {
-      const records = recordsOf(row["payload"]!);
-      log.sql("INSERT OR IGNORE INTO shared (session, position) SELECT ?1, position FROM event WHERE id IN (SELECT value FROM json_each(?2)) AND session <> ?1").run(String(row["session"]), JSON.stringify(records));
-    }
-    for (const row of log.database.prepare("SELECT position, payload FROM event WHERE payload IS NOT NULL").iterate()) {
-      for (const hash of objectsOf(unpack(row["payload"]!))) log.sql("INSERT OR IGNORE INTO object_use (hash, position) VALUES (?, ?)").run(Buffer.from(hash, "hex"), Number(row["position"]));
-    }
-  });
+  log.database.exec("INSERT INTO words(words) VALUES ('delete-all')");
+  fill(log, decode, "words", progress);
+  log.database.exec("DELETE FROM shared; DELETE FROM object_use;");
+  for (const row of log.sql("SELECT session, payload FROM event WHERE type = 'session.forked' AND payload IS NOT NULL").all()) {
+    const records = recordsOf(row["payload"]!);
+    log.sql("INSERT OR IGNORE INTO shared (session, position) SELECT ?1, position FROM event WHERE id IN (SELECT value FROM json_each(?2)) AND session <> ?1").run(String(row["session"]), JSON.stringify(records));
+  }
+  for (const row of log.database.prepare("SELECT position, payload FROM event WHERE payload IS NOT NULL").iterate()) {
+    for (const hash of usesOf(row["payload"]!)) log.sql("INSERT OR IGNORE INTO object_use (hash, position) VALUES (?, ?)").run(Buffer.from(hash, "hex"), Number(row["position"]));
+  }
+}
+
+function usesOf(payload: SqlValue): string[] {
+  try {
+    return objectsOf(unpack(payload));
+  } catch {
+    return [];
+  }
 }
 
 function fill(log: Prepared, decode: Decode, table: "words" | "temp.again", progress?: Progress): void {
@@ -177,11 +215,11 @@ function fill(log: Prepared, decode: Decode, table: "words" | "temp.again", prog
   }
   const total = Number(log.sql("SELECT position FROM head").get()?.["position"] ?? 0);
   for (let after = 0; ; ) {
-    const page = decode(log.sql(`SELECT ${EVENT_COLUMNS} FROM event WHERE position > ? ORDER BY position LIMIT ?`).all(after, PAGE));
-    const last = page.at(-1);
+    const rows = log.sql(`SELECT ${EVENT_COLUMNS} FROM event WHERE position > ? ORDER BY position LIMIT ?`).all(after, PAGE);
+    const last = rows.at(-1);
     if (last === undefined) return;
-    for (const { event, position, erased } of page) if (!erased) addWords(target, position, event as Event, projects.get(event.session) ?? "");
-    after = last.position;
+    for (const { event, position, erased } of decode(rows)) if (!erased) addWords(target, position, event as Event, projects.get(event.session) ?? "");
+    after = Number(last["position"]);
     progress?.(after, total);
   }
 }

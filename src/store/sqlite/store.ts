@@ -13,7 +13,8 @@ import type { SessionSummary } from "../../session/summary.ts";
 import type { Appended, Position, SearchAnswer, SearchFilter, SourceState, Store, Stored } from "../store.ts";
 import type { Problem } from "../problems.ts";
 import { contentHash, encodePayload, envelopeOf, GENESIS, linkHash, newSalt, objectsOf } from "../encoding.ts";
-import { checkIndex, checkLog, rebuildIndex } from "./check.ts";
+import { checkIndex, checkLog, checkSummaryRows, rebuildIndex } from "./check.ts";
+import type { Row } from "./driver.ts";
 import { openFiles, type Files, type Prepared } from "./files.ts";
 import { EVENT_COLUMNS, pack, toStored, unpack } from "./rows.ts";
 import { search } from "./search.ts";
@@ -22,6 +23,9 @@ import { addWords } from "./words.ts";
 export async function openSqliteStore(folder: string): Promise<Store> {
   return new SqliteStore(openFiles(folder));
 }
+
+/** Other events are hung on these: they keep their payload, which holds no words of anyone. */
+const STRUCTURAL = new Set(["session.started", "session.forked", "session.resumed"]);
 
 class SqliteStore implements Store {
   readonly #files: Files;
@@ -43,7 +47,9 @@ class SqliteStore implements Store {
       this.#putObjects(encoded.map(({ objects }) => objects));
       const packed = encoded.map(({ json }) => pack(json));
       // Deflating and hashing of payloads is done by now: the write lock is held for the inserts alone.
-      return this.#log.write(() => {
+      return this.#write(() => {
+        // Again under the lock: another process may have erased the last event that held one of these texts meanwhile.
+        this.#putObjects(encoded.map(({ objects }) => objects));
         let { position, link } = this.#head();
         let added = 0;
         for (const [i, event] of fresh.entries()) {
@@ -65,6 +71,7 @@ class SqliteStore implements Store {
           for (const hash of objects.keys()) this.#log.sql("INSERT OR IGNORE INTO object_use (hash, position) VALUES (?, ?)").run(Buffer.from(hash, "hex"), position);
           if (event.type === "session.forked") this.#share(event.session, event.payload.records);
           addWords(this.#log, position, event, this.#projectOf(event));
+          if (event.id === `${event.session}:started`) this.#tagEarlier(event, position);
         }
         this.#log.sql("INSERT INTO head (only, position, link) VALUES (1, ?, ?) ON CONFLICT (only) DO UPDATE SET position = excluded.position, link = excluded.link").run(position, link);
         return { position, added, duplicates: events.length - added };
@@ -111,29 +118,29 @@ class SqliteStore implements Store {
 
   async erase(ids: readonly string[]): Promise<number> {
     return guarded(() => {
-      const orphans: Buffer[] = [];
-      const erased = this.#log.write(() => {
+      const erased = this.#write(() => {
         let count = 0;
+        const hashes = new Set<string>();
         for (const id of ids) {
-          const row = this.#log.sql("SELECT position, payload FROM event WHERE id = ? AND payload IS NOT NULL").get(id);
-          if (row === undefined) continue;
+          const row = this.#log.sql("SELECT position, type, payload FROM event WHERE id = ? AND payload IS NOT NULL").get(id);
+          if (row === undefined || STRUCTURAL.has(String(row["type"]))) continue;
           const position = Number(row["position"]);
           this.#log.sql("UPDATE event SET salt = NULL, payload = NULL WHERE position = ?").run(position);
           this.#log.sql("DELETE FROM words WHERE rowid = ?").run(position);
-          for (const hex of objectsOf(unpack(row["payload"]!))) {
-            const hash = Buffer.from(hex, "hex");
-            this.#log.sql("DELETE FROM object_use WHERE hash = ? AND position = ?").run(hash, position);
-            if (this.#log.sql("SELECT 1 FROM object_use WHERE hash = ?").get(hash) === undefined) orphans.push(hash);
-          }
+          for (const hash of objectsOf(unpack(row["payload"]!))) hashes.add(hash);
+          this.#log.sql("DELETE FROM object_use WHERE position = ?").run(position);
           count += 1;
         }
+        // Before the log's commit and under its lock: a crash here leaves a text missing that was to go, never one that stays.
+        this.#objects.write(() => {
+          for (const hex of hashes) {
+            const hash = Buffer.from(hex, "hex");
+            if (this.#log.sql("SELECT 1 FROM object_use WHERE hash = ?").get(hash) === undefined) this.#objects.sql("DELETE FROM object WHERE hash = ?").run(hash);
+          }
+        });
         return count;
       });
-      if (erased === 0) return 0;
-      this.#objects.write(() => {
-        for (const hash of orphans) this.#objects.sql("DELETE FROM object WHERE hash = ?").run(hash);
-      });
-      this.#scrub();
+      if (erased > 0) this.#scrub();
       return erased;
     });
   }
@@ -163,12 +170,12 @@ class SqliteStore implements Store {
   }
 
   async summaries(): Promise<{ summary: SessionSummary; upTo: Position }[]> {
-    return guarded(() => this.#log.sql("SELECT up_to, body FROM summary ORDER BY ended DESC, session").all().map(toSummary));
+    return guarded(() => this.#log.sql("SELECT up_to, ended, body FROM summary ORDER BY ended DESC, session").all().flatMap((row) => toSummary(row) ?? []));
   }
 
   async summary(session: string): Promise<{ summary: SessionSummary; upTo: Position } | undefined> {
     return guarded(() => {
-      const row = this.#log.sql("SELECT up_to, body FROM summary WHERE session = ?").get(session);
+      const row = this.#log.sql("SELECT up_to, ended, body FROM summary WHERE session = ?").get(session);
       return row === undefined ? undefined : toSummary(row);
     });
   }
@@ -197,18 +204,19 @@ class SqliteStore implements Store {
   }
 
   async checkIndex(progress?: (done: Position, total: Position) => void): Promise<Problem[]> {
-    return guarded(() => checkIndex(this.#log, (rows) => this.#decode(rows), progress));
+    return guarded(() => [...checkSummaryRows(this.#log), ...checkIndex(this.#log, (rows) => this.#decodeSound(rows), progress)]);
   }
 
   async rebuildIndex(progress?: (done: Position, total: Position) => void): Promise<void> {
     guarded(() => {
-      rebuildIndex(this.#log, (rows) => this.#decode(rows), progress);
-      const used = new Set(this.#log.sql("SELECT DISTINCT hash FROM object_use").all().map((row) => Buffer.from(row["hash"] as Uint8Array).toString("hex")));
-      this.#objects.write(() => {
-        for (const row of this.#objects.sql("SELECT hash FROM object").all()) {
-          const hash = Buffer.from(row["hash"] as Uint8Array);
-          if (!used.has(hash.toString("hex"))) this.#objects.sql("DELETE FROM object WHERE hash = ?").run(hash);
-        }
+      this.#write(() => {
+        rebuildIndex(this.#log, (rows) => this.#decodeSound(rows), progress);
+        const used = this.#log.sql("SELECT 1 FROM object_use WHERE hash = ?");
+        this.#objects.write(() => {
+          for (const row of this.#objects.sql("SELECT hash FROM object").all()) {
+            if (used.get(row["hash"]!) === undefined) this.#objects.sql("DELETE FROM object WHERE hash = ?").run(row["hash"]!);
+          }
+        });
       });
       this.#scrub();
     });
@@ -227,6 +235,16 @@ class SqliteStore implements Store {
     this.#closed = true;
     this.#log.database.close();
     this.#objects.database.close();
+  }
+
+  /** A writing transaction; what was remembered during one that failed is forgotten with it. */
+  #write<T>(body: () => T): T {
+    try {
+      return this.#log.write(body);
+    } catch (error) {
+      this.#projects.clear();
+      throw error;
+    }
   }
 
   /** Events whose ids the log does not have, each id once. */
@@ -251,7 +269,7 @@ class SqliteStore implements Store {
 
   /** The project a session began in: the index tags every event with it, so that a filter costs one more term. */
   #projectOf(event: Event): string {
-    if (event.type === "session.started") {
+    if (event.type === "session.started" && event.id === `${event.session}:started`) {
       const project = event.payload.project ?? "";
       this.#projects.set(event.session, project);
       return project;
@@ -259,11 +277,21 @@ class SqliteStore implements Store {
     let project = this.#projects.get(event.session);
     if (project === undefined) {
       const row = this.#log.sql("SELECT payload FROM event WHERE id = ?").get(`${event.session}:started`);
-      const payload = row === undefined || row["payload"] === null ? {} : (JSON.parse(unpack(row["payload"]!)) as { project?: string });
-      project = payload.project ?? "";
+      // Events that come before their session's start have no project; the start may still come.
+      if (row === undefined || row["payload"] === null) return "";
+      project = (JSON.parse(unpack(row["payload"]!)) as { project?: string }).project ?? "";
       this.#projects.set(event.session, project);
     }
     return project;
+  }
+
+  /** Events that came before their session's start were tagged without its project. */
+  #tagEarlier(start: Event, position: Position): void {
+    const earlier = this.#log.sql(`SELECT ${EVENT_COLUMNS} FROM event WHERE session = ? AND position < ? AND payload IS NOT NULL`).all(start.session, position);
+    for (const { event, position: at } of this.#decode(earlier)) {
+      this.#log.sql("DELETE FROM words WHERE rowid = ?").run(at);
+      addWords(this.#log, at, event, this.#projectOf(start));
+    }
   }
 
   #putObjects(all: readonly ReadonlyMap<string, string>[]): void {
@@ -286,6 +314,17 @@ class SqliteStore implements Store {
     return rows.map((row) => toStored(row, (hash) => this.#object(hash)));
   }
 
+  /** For checking and rebuilding: rows that can no longer be read are left out; walking the chain names them. */
+  #decodeSound(rows: Parameters<typeof toStored>[0][]): Stored[] {
+    return rows.flatMap((row) => {
+      try {
+        return this.#decode([row]);
+      } catch {
+        return [];
+      }
+    });
+  }
+
   #object(hash: string): string | undefined {
     const row = this.#objects.sql("SELECT body, deflated FROM object WHERE hash = ?").get(Buffer.from(hash, "hex"));
     if (row === undefined) return undefined;
@@ -300,8 +339,14 @@ class SqliteStore implements Store {
   }
 }
 
-function toSummary(row: Record<string, unknown>): { summary: SessionSummary; upTo: Position } {
-  return { summary: JSON.parse(String(row["body"])) as SessionSummary, upTo: Number(row["up_to"]) };
+/** Undefined where the row is damaged: a summary is derived, so a damaged one is as good as none. */
+function toSummary(row: Row): { summary: SessionSummary; upTo: Position } | undefined {
+  try {
+    const summary = JSON.parse(String(row["body"])) as SessionSummary;
+    return summary.ended === Number(row["ended"]) ? { summary, upTo: Number(row["up_to"]) } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 function guarded<T>(body: () => T): T {
