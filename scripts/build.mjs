@@ -1,9 +1,11 @@
 // Bundles the command line into dist/: unbundled imports triple the start of every command. Each command is a chunk of
 // its own, loaded when it is called. Native and optional modules stay outside the bundle.
 import { build } from "esbuild";
-import { chmod, readFile, rm, writeFile } from "node:fs/promises";
+import { chmod, mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { ranksPlugin } from "./ranks.mjs";
 
 await rm("dist", { recursive: true, force: true });
+await mkdir("dist", { recursive: true });
 await build({
   entryPoints: { tidemark: "src/cli/tidemark.ts" },
   outdir: "dist",
@@ -18,6 +20,7 @@ await build({
   external: ["@photostructure/sqlite", "node:sqlite"],
   // commander is CommonJS and requires node: modules by name.
   banner: { js: 'import{createRequire as makeRequire}from"node:module";const require=makeRequire(import.meta.url);' },
+  plugins: [ranksPlugin("dist/o200k.bin")],
   chunkNames: "chunks/[name]-[hash]",
   logLevel: "warning",
 });

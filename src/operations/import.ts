@@ -65,9 +65,9 @@ interface FileReport {
   missingParents: number;
 }
 
-/** Events per call of the store: one transaction, far below the 50 ms a writer may hold the lock. */
-const BATCH_EVENTS = 150;
-const BATCH_CHARACTERS = 400_000;
+/** Events per call of the store: one transaction, below the 50 ms a writer may hold the lock. Fewer make more merges of the index. */
+const BATCH_EVENTS = 400;
+const BATCH_CHARACTERS = 1_000_000;
 
 /** Changes when a translator learns to read more: files are then read again. */
 const TRANSLATION = 1;

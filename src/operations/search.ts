@@ -2,9 +2,10 @@
 import { baseName } from "../base/text.ts";
 import { roleOf, type Role } from "../event/text.ts";
 import { excerpt, parseQuery } from "../store/ranking.ts";
-import type { SearchFilter, Store } from "../store/store.ts";
+import type { Hit, SearchFilter, Store } from "../store/store.ts";
+import { originOf } from "../session/lineage.ts";
 import type { SessionSummary } from "../session/summary.ts";
-import { turnAt } from "./sessions.ts";
+import { links, turnAt } from "./sessions.ts";
 
 export interface FoundText {
   readonly event: string;
@@ -34,13 +35,12 @@ export interface SearchOptions extends Omit<SearchFilter, "also"> {
 export async function searchSessions(store: Store, query: string, options: SearchOptions): Promise<SearchResult> {
   const { file, limit, length, ...filter } = options;
   const found = await store.search(query, { ...filter, ...(file === undefined ? {} : { also: baseName(file) }) }, limit);
-  const summaries = new Map<string, SessionSummary | undefined>();
-  for (const { event } of found.hits) if (!summaries.has(event.session)) summaries.set(event.session, (await store.summary(event.session))?.summary);
+  const homes = await homesOf(store, found.hits);
   const parsed = parseQuery(query);
-  const hits = found.hits.map(({ event, position, text, score }) => ({
+  const hits = found.hits.map(({ event, position, text, score }, i) => ({
     event: event.id,
-    session: event.session,
-    turn: turnAt(summaries.get(event.session), position),
+    session: homes[i]?.id ?? event.session,
+    turn: turnAt(homes[i], position),
     role: roleOf(event, event.payload),
     ...(event.type === "tool.called" ? { tool: event.payload.tool } : {}),
     time: event.time,
@@ -48,4 +48,18 @@ export async function searchSessions(store: Store, query: string, options: Searc
     score: Math.round(score * 1000) / 1000,
   }));
   return { hits, path: found.path, more: found.more };
+}
+
+/** For each hit the session it was said in: what a fork shares with its parent is the parent's. */
+async function homesOf(store: Store, hits: readonly Hit[]): Promise<(SessionSummary | undefined)[]> {
+  const forks = (await links(store)).filter(({ type }) => type === "session.forked");
+  const known = new Map<string, SessionSummary | undefined>();
+  const summary = async (id: string): Promise<SessionSummary | undefined> => {
+    if (!known.has(id)) known.set(id, (await store.summary(id))?.summary);
+    return known.get(id);
+  };
+  for (const { session } of forks) await summary(session);
+  for (const { event } of hits) await summary(event.session);
+  const begun = [...known.values()].filter((each) => each !== undefined);
+  return Promise.all(hits.map(({ event }) => summary(originOf(event, begun, forks))));
 }

@@ -7,14 +7,23 @@ import type { Event } from "../event/schema.ts";
 import { foldSession, type Story } from "../session/fold.ts";
 import { lineageOf } from "../session/lineage.ts";
 import type { SessionSummary } from "../session/summary.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, Stored } from "../store/store.ts";
 
 export async function story(store: Store, id: string): Promise<Story> {
   const stored = await store.read(id);
   const told = foldSession(id, stored.filter(({ erased }) => !erased).map(({ event }) => event));
-  const positions = new Map(stored.map(({ event, position }) => [event.id, position]));
-  const starts = [...told.turns, ...told.rewound].map(({ n, events }) => [positions.get(events[0]?.id ?? "") ?? 0, n] as const);
-  return { ...told, summary: { ...told.summary, starts: starts.sort((a, b) => a[0] - b[0]) } };
+  return { ...told, summary: { ...told.summary, starts: startsOf(told, stored) } };
+}
+
+/** A subagent's events and late results stand further on in the log than the turn they belong to: each run of a turn's events is noted. */
+function startsOf(told: Story, stored: readonly Stored[]): [position: number, turn: number][] {
+  const turnOf = new Map([...told.turns, ...told.rewound].flatMap(({ n, events }) => events.map((event) => [event.id, n] as const)));
+  const starts: [number, number][] = [];
+  for (const { event, position } of stored) {
+    const turn = turnOf.get(event.id);
+    if (turn !== undefined && turn !== starts.at(-1)?.[1]) starts.push([position, turn]);
+  }
+  return starts;
 }
 
 /** The turn an event stands in, without folding its session: 0 where it was gone back on or stands before any turn. */
@@ -43,7 +52,8 @@ export async function listSessions(store: Store): Promise<SessionSummary[]> {
   return all.filter(({ turns }) => turns > 0).map((summary) => ({ ...summary, ...lineage.get(summary.id) }));
 }
 
-async function links(store: Store): Promise<Event[]> {
+/** What says which sessions hold the same events, or go on from another one. */
+export async function links(store: Store): Promise<Event[]> {
   return (await store.ofTypes(["session.forked", "session.resumed"])).map(({ event }) => event);
 }
 

@@ -117,7 +117,8 @@ function before(node: Node, nodes: Map<string, Node>, order: readonly Node[]): N
   const parent = node.parent === undefined ? undefined : nodes.get(node.parent);
   // A parent further on in the log would be a loop.
   if (parent !== undefined && parent.index < node.index) return parent;
-  const torn = node.parent !== undefined || node.events.some((event) => event.type === "session.compacted");
+  // Rescued prompts know no parents: the history is a list.
+  const torn = node.parent !== undefined || node.events.some((event) => event.type === "session.compacted" || (event.type === "prompt" && event.payload.provisional === true));
   return torn ? order[node.index - 1] : undefined;
 }
 
@@ -338,7 +339,8 @@ function summarise(id: string, events: readonly Event[], turns: readonly Turn[])
     models: [...models],
     compactions: events.filter((event) => event.type === "session.compacted").length,
     subagents: new Set(events.flatMap((event) => (event.thread === undefined ? [] : [event.thread]))).size,
-    events: events.length,
+    // Without the links between sessions: which of two gets the link depends on the order of their import.
+    events: events.filter((event) => event.type !== "session.forked").length,
     starts: [],
     rescued: turns.length > 0 && turns.every((turn) => turn.ending === "unknown"),
   };

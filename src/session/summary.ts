@@ -46,6 +46,6 @@ export interface SessionSummary {
   readonly subagents: number;
   readonly events: number;
   readonly rescued: boolean;
-  /** Where turns begin: position of the first event and the turn's number (0: gone back on), ascending. For search. */
+  /** Where runs of a turn's events begin: position and the turn's number (0: gone back on), ascending. For search. */
   readonly starts: readonly (readonly [position: number, turn: number])[];
 }

@@ -80,8 +80,10 @@ export function objectsOf(json: string): string[] {
   return found;
 }
 
-export function newSalt(): Uint8Array {
-  return randomBytes(16);
+/** One salt for each of `count` events; asked for one by one they took a twentieth of an import. */
+export function newSalts(count: number): Uint8Array[] {
+  const bytes = randomBytes(16 * count);
+  return Array.from({ length: count }, (_, i) => bytes.subarray(16 * i, 16 * i + 16));
 }
 
 export function contentHash(salt: Uint8Array, json: string): Buffer {

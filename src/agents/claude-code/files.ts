@@ -32,5 +32,11 @@ function lines(result: Record<string, unknown>, content: unknown): { added?: num
     }
     return { added, removed };
   }
-  return typeof content === "string" ? { added: content === "" ? 0 : content.split("\n").length, removed: 0 } : {};
+  return typeof content === "string" ? { added: lineCount(content), removed: 0 } : {};
+}
+
+/** As git counts: the line feed at the end of a file begins no further line. */
+function lineCount(content: string): number {
+  const feeds = content.split("\n").length - 1;
+  return content === "" || content.endsWith("\n") ? feeds : feeds + 1;
 }

@@ -35,7 +35,9 @@ export async function findTranscripts(path: string): Promise<Found> {
       if (about.isFile()) {
         if (named || at.endsWith(".jsonl")) files.push({ path: at, size: about.size, modified: about.mtimeMs });
       } else if (about.isDirectory()) {
-        for (const entry of (await readdir(at, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1))) {
+        // Files before folders: a session's transcript comes before those of its subagents, and says when it began.
+        const entries = (await readdir(at, { withFileTypes: true })).sort((a, b) => Number(a.isDirectory()) - Number(b.isDirectory()) || (a.name < b.name ? -1 : 1));
+        for (const entry of entries) {
           // Links to folders are not followed: a loop would never end, and what they point at has a place of its own.
           if (entry.isDirectory() || entry.name.endsWith(".jsonl")) await visit(join(at, entry.name), false);
         }

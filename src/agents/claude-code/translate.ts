@@ -62,6 +62,7 @@ export class Translator {
   readonly #models = new Map<string, string>();
   readonly #threads = new Map<string, string | undefined>();
   readonly #otherSessions = new Set<string>();
+  #ownBegun = false;
   readonly #summaries: { leaf: string; title: string; record: TranscriptRecord }[] = [];
   #usage: Usage | undefined;
   /** Parents that no record of this file has: the tree is torn there. */
@@ -139,7 +140,9 @@ export class Translator {
 
   #start(events: Event[], record: TranscriptRecord, where: Where): void {
     const own = text(record.sessionId);
-    if (own !== undefined && own !== where.session && !this.#otherSessions.has(own)) {
+    if (own === where.session) this.#ownBegun = true;
+    // Another id further down is this conversation going on under it (the client renames at some resumes), not where it came from.
+    else if (own !== undefined && !this.#ownBegun && !this.#otherSessions.has(own)) {
       this.#otherSessions.add(own);
       events.push(make("session.resumed", `${where.session}:from:${own}`, place(where), { from: own }));
     }

@@ -10,7 +10,7 @@ import { sha256Hex } from "../../base/hash.ts";
 import type { Envelope, Event, EventType } from "../../event/schema.ts";
 import { nameParts, roleOf, searchable } from "../../event/text.ts";
 import type { SessionSummary } from "../../session/summary.ts";
-import { contentHash, decodePayload, encodePayload, envelopeOf, GENESIS, linkHash, newSalt, objectsOf } from "../encoding.ts";
+import { contentHash, decodePayload, encodePayload, envelopeOf, GENESIS, linkHash, newSalts, objectsOf } from "../encoding.ts";
 import type { Problem } from "../problems.ts";
 import { holdsPhrases, matches, parseQuery, rarity, score } from "../ranking.ts";
 import type { Appended, Hit, Position, SearchAnswer, SearchFilter, SourceState, Store, Stored } from "../store.ts";
@@ -58,7 +58,7 @@ class InProcessStore implements Store {
     });
     for (const [i, event] of fresh.entries()) {
       const encoded = encodings[i]!;
-      const salt = newSalt();
+      const [salt] = newSalts(1) as [Uint8Array];
       const content = contentHash(salt, encoded.json);
       const envelope = envelopeOf(event);
       const link = linkHash(rows.at(-1)?.link ?? GENESIS, envelope, content);

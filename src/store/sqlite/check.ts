@@ -24,7 +24,7 @@ export function checkLog(files: Files, progress?: Progress): Problem[] {
     }
   }
   const needed = new Map<string, Set<number>>();
-  problems.push(...checkChain(files.log, needed, progress), ...checkObjects(files.objects, needed), ...checkUses(files.log, needed), ...checkShared(files.log));
+  problems.push(...checkChain(files.log, needed, progress), ...checkObjects(files.objects, needed), ...checkUses(files.log, needed), ...checkShared(files.log), ...checkTips(files.log));
   return problems;
 }
 
@@ -110,6 +110,14 @@ function checkUses(log: Prepared, needed: Needed): Problem[] {
   return [{ code: "INDEX_DIFFERS", where: "object_use", message: `${known + strange} uses of large texts are noted, the log has ${expected}` }];
 }
 
+function checkTips(log: Prepared): Problem[] {
+  const rows = log
+    .sql("SELECT session, max(position) AS position FROM event GROUP BY session EXCEPT SELECT session, position FROM tip")
+    .all()
+    .concat(log.sql("SELECT session, position FROM tip EXCEPT SELECT session, max(position) FROM event GROUP BY session").all());
+  return rows.map((row) => ({ code: "MEMBERSHIP_DIFFERS" as const, where: `session ${String(row["session"])}`, message: "Its newest event is not the one noted" }));
+}
+
 /** The `shared` table against what the log's `session.forked` events say. */
 function checkShared(log: Prepared): Problem[] {
   const problems: Problem[] = [];
@@ -189,7 +197,8 @@ export function checkIndex(log: Prepared, decode: Decode, progress?: Progress): 
 export function rebuildIndex(log: Prepared, decode: Decode, progress?: Progress): void {
   log.database.exec("INSERT INTO words(words) VALUES ('delete-all')");
   fill(log, decode, "words", progress);
-  log.database.exec("DELETE FROM shared; DELETE FROM object_use;");
+  log.database.exec("DELETE FROM shared; DELETE FROM object_use; DELETE FROM tip;");
+  log.database.exec("INSERT INTO tip (session, position) SELECT session, max(position) FROM event GROUP BY session");
   for (const row of log.sql("SELECT session, payload FROM event WHERE type = 'session.forked' AND payload IS NOT NULL").all()) {
     const records = recordsOf(row["payload"]!);
     log.sql("INSERT OR IGNORE INTO shared (session, position) SELECT ?1, position FROM event WHERE id IN (SELECT value FROM json_each(?2)) AND session <> ?1").run(String(row["session"]), JSON.stringify(records));

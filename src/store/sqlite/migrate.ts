@@ -28,6 +28,7 @@ export const LOG_STEPS: readonly string[] = [
   CREATE TABLE head (only INTEGER PRIMARY KEY CHECK (only = 1), position INTEGER NOT NULL, link BLOB NOT NULL) STRICT;
 
   -- Derived from the log.
+  CREATE TABLE tip (session TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT, WITHOUT ROWID;  -- newest event of each session
   CREATE TABLE object_use (hash BLOB NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (hash, position)) STRICT, WITHOUT ROWID;
   CREATE TABLE shared (session TEXT NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (session, position)) STRICT, WITHOUT ROWID;
   CREATE TABLE summary (session TEXT PRIMARY KEY, up_to INTEGER NOT NULL, ended INTEGER NOT NULL, body TEXT NOT NULL) STRICT;

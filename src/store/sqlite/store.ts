@@ -12,7 +12,7 @@ import type { Event, EventType } from "../../event/schema.ts";
 import type { SessionSummary } from "../../session/summary.ts";
 import type { Appended, Position, SearchAnswer, SearchFilter, SourceState, Store, Stored } from "../store.ts";
 import type { Problem } from "../problems.ts";
-import { contentHash, encodePayload, envelopeOf, GENESIS, linkHash, newSalt, objectsOf } from "../encoding.ts";
+import { contentHash, encodePayload, envelopeOf, GENESIS, linkHash, newSalts, objectsOf } from "../encoding.ts";
 import { checkIndex, checkLog, checkSummaryRows, rebuildIndex } from "./check.ts";
 import type { Row } from "./driver.ts";
 import { openFiles, type Files, type Prepared } from "./files.ts";
@@ -45,6 +45,7 @@ class SqliteStore implements Store {
       if (fresh.length === 0) return { position: this.#head().position, added: 0, duplicates: events.length };
       const encoded = fresh.map((event) => encodePayload(event.payload));
       this.#putObjects(encoded.map(({ objects }) => objects));
+      const salts = newSalts(fresh.length);
       const packed = encoded.map(({ json }) => pack(json));
       // Deflating and hashing of payloads is done by now: the write lock is held for the inserts alone.
       return this.#write(() => {
@@ -52,9 +53,10 @@ class SqliteStore implements Store {
         this.#putObjects(encoded.map(({ objects }) => objects));
         let { position, link } = this.#head();
         let added = 0;
+        const tips = new Map<string, number>();
         for (const [i, event] of fresh.entries()) {
           const { json, objects } = encoded[i]!;
-          const salt = newSalt();
+          const salt = salts[i]!;
           const content = contentHash(salt, json);
           const next = linkHash(link, envelopeOf(event), content);
           const result = this.#log
@@ -69,10 +71,12 @@ class SqliteStore implements Store {
           link = next;
           added += 1;
           for (const hash of objects.keys()) this.#log.sql("INSERT OR IGNORE INTO object_use (hash, position) VALUES (?, ?)").run(Buffer.from(hash, "hex"), position);
+          tips.set(event.session, position);
           if (event.type === "session.forked") this.#share(event.session, event.payload.records);
           addWords(this.#log, position, event, this.#projectOf(event));
           if (event.id === `${event.session}:started`) this.#tagEarlier(event, position);
         }
+        for (const tip of tips) this.#log.sql("INSERT INTO tip (session, position) VALUES (?, ?) ON CONFLICT (session) DO UPDATE SET position = excluded.position").run(...tip);
         this.#log.sql("INSERT INTO head (only, position, link) VALUES (1, ?, ?) ON CONFLICT (only) DO UPDATE SET position = excluded.position, link = excluded.link").run(position, link);
         return { position, added, duplicates: events.length - added };
       });
@@ -105,7 +109,9 @@ class SqliteStore implements Store {
   }
 
   async ofTypes(types: readonly EventType[]): Promise<Stored[]> {
-    return guarded(() => this.#decode(this.#log.sql(`SELECT ${EVENT_COLUMNS} FROM event WHERE type IN (SELECT value FROM json_each(?)) ORDER BY position`).all(JSON.stringify(types))));
+    // Spelled out, so that the partial index for links between sessions can be used; types are words of our own.
+    const list = types.map((type) => `'${type}'`).join(", ");
+    return guarded(() => this.#decode(this.#log.sql(`SELECT ${EVENT_COLUMNS} FROM event WHERE type IN (${list}) ORDER BY position`).all()));
   }
 
   async get(ids: readonly string[]): Promise<Stored[]> {
@@ -147,7 +153,7 @@ class SqliteStore implements Store {
 
   async heads(): Promise<Map<string, Position>> {
     return guarded(() => {
-      const rows = this.#log.sql("SELECT session, max(position) AS position FROM (SELECT session, position FROM event UNION ALL SELECT session, position FROM shared) GROUP BY session").all();
+      const rows = this.#log.sql("SELECT session, position FROM tip").all();
       return new Map(rows.map((row) => [String(row["session"]), Number(row["position"])]));
     });
   }
