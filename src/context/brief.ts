@@ -162,7 +162,9 @@ class Packer {
     this.#fill("next", nextLines(story));
     this.#fill("state", stateLines(story, this.#draft.facts, this.#options.budget));
     this.#fill("open", openLines(story.turns));
-    this.#fill("constraints", prose.demands.map(({ text, turn }) => ({ text: `“${clip(text, 220)}”`, turn })));
+    const goal = (this.#texts.get("goal") ?? []).join("\n");
+    const fresh = prose.demands.filter(({ text }) => !goal.includes(printable(text).slice(0, 60)));
+    this.#fill("constraints", fresh.map(({ text, turn }) => ({ text: `“${clip(text, 220)}”`, turn })));
     this.#fill("decisions", prose.decisions.map(({ text, turn, by }) => ({ text: by === "user" ? `user: “${clip(text, 260)}”` : clip(text, 260), turn })));
     this.#fill("dead ends", prose.deadEnds.map(({ text, turn }) => ({ text: clip(text, 260), turn })));
     this.#commands();
@@ -181,8 +183,8 @@ class Packer {
     const when = new Date(summary.ended).toISOString().slice(0, 16).replace("T", " ");
     const how = summary.ending === "completed" ? "" : `, ${ENDINGS[summary.ending]}`;
     const where = summary.branch === undefined ? "" : ` on ${summary.branch}`;
-    const checked = this.#options.standing === undefined ? "Not checked: the project is not on this machine." : "Checked against the tree: ~ changed since, ✗ gone.";
-    return `# ${clip(summary.title, 90) || "Session"}\nSession ${this.#session.slice(0, 8)}${where}, last active ${when} UTC${how}. ·n is the turn a line comes from. ${checked}`;
+    const checked = this.#options.standing === undefined ? "Not checked: the project is not on this machine." : "Files checked: ~ changed since, ✗ gone.";
+    return `# ${clip(summary.title, 64) || "Session"}\nSession ${this.#session.slice(0, 8)}${where}, last active ${when} UTC${how}. ·n: turn. ${checked}`;
   }
 
   #fill(section: Exclude<Section, "files">, candidates: readonly Candidate[]): void {

@@ -8,7 +8,7 @@ import type { Event } from "../event/schema.ts";
 import type { Call, Turn } from "../session/fold.ts";
 
 const EXTENSIONS = "go|ts|tsx|js|mjs|cjs|jsx|py|rs|md|json|jsonl|ya?ml|toml|sh|sql|css|html|mod|sum|txt|proto|rb|java|kt|swift|c|h|cc|cpp|hpp|cs|php|vue|svelte|tf|lock|env|gradle|xml|ini|cfg";
-const FILE = new RegExp(`[\\w.@/-]*[\\w@-]\\.(?:${EXTENSIONS})\\b(?![\\w(])`, "g");
+const FILE = new RegExp(`(?<![*\\w])[\\w.@/-]*[\\w@-]\\.(?:${EXTENSIONS})\\b(?![\\w(])`, "g");
 const NAME = /\b[A-Za-z_][A-Za-z0-9_]{6,}\b/g;
 const REFERENCE = /\b[A-Z]{2,6}-\d+\b|(?<![\w/])#\d{1,6}\b/g;
 

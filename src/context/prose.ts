@@ -16,9 +16,12 @@ const DECISION =
   /\b(?:decid(?:ed?|ing)|decision|let(?:'|’)?s (?:use|go with|keep|do|make|not|drop|remove|just|skip|stick)|(?:we|i)(?:'ll| will| should| want to)? (?:go(?:ing)? with|keep|stick with|settle)|going (?:to use|with)|instead of|rather than|(?:right|best|better|correct|cleaner|simpler|recommended) (?:fix|approach|solution|way|option|choice)|should(?:n't| not)? be\b|i(?:'d| would)? (?:prefer|recommend|suggest)|agreed|by design|intentional(?:ly)?|trade-?off|makes sense to|on purpose|for now)\b/i;
 const REASON = /\b(?:because|since|so that|to avoid|otherwise|due to|in order to|which means|the reason|that way|as it|would (?:break|cause|mean|lose|require)|root cause|turns out)\b/i;
 const DEAD_END =
-  /\b(?:did(?:n't| not) (?:work|help|fix)|does(?:n't| not) (?:work|help|exist|support)|wo(?:n't| not) work|can(?:'t|not) (?:be|use|do|work)|not possible|tried|attempt(?:ed)?|revert(?:ed|ing)?|roll(?:ed)? back|gave up|abandon(?:ed)?|the (?:problem|issue|bug|root cause|real (?:problem|issue)) (?:is|was)|turns out|was wrong|mistake|incorrect(?:ly)?|breaks?\b|broke\b|regress|dead end|no longer|unfortunately|misunderst|false positive|still fail)/i;
+  /\b(?:did(?:n't| not) (?:work|help|fix)|does(?:n't| not) (?:work|help|exist|support)|wo(?:n't| not) work|can(?:'t|not) (?:be|use|do|work)|not possible|tried|attempt(?:ed)?|revert(?:ed|ing)?|roll(?:ed)? back|gave up|abandon(?:ed)?|the (?:problem|issue|bug|root cause|real (?:problem|issue)) (?:is|was)|turns out|was wrong|mistake|incorrect(?:ly)?|broke\b|dead end|no longer|unfortunately|misunderst|false positive|still fail)/i;
 const DEMAND = /\b(?:always|never|must(?:n't| not)?|don(?:'|’)?t|do not|only|make sure|ensure|should(?:n't| not)?|without|please use|avoid|keep in mind|important|remember|prefer|no need|not needed|stop)\b/i;
 const CORRECTION = /^(?:no\b|nope|wait|stop|actually|hmm|that(?:'s| is) (?:not|wrong)|wrong|not (?:what|quite|really)|why (?:did|are|do|is|not)|i (?:don't|do not|meant|said)|but\b|don(?:'|’)?t|undo|revert)/i;
+
+/** The agent telling what it is about to do, or what a test would do: neither a decision nor an outcome. */
+const NARRATION = /^(?:now,? |next,? |first,? |great|good|perfect|excellent|ok(?:ay)?[,!. ])?\s*(?:let me|let's (?:see|check|look|verify|run)|i(?:'|’)ll (?:now |first |start |check |run |add |update |create |look |read )|i need to|now i|i(?:'|’)m going to)\b|\b(?:will|would|should) (?:fail|catch|break) (?:if|when|regressions)/i;
 
 export interface Prose {
   readonly demands: Sentence[];
@@ -46,8 +49,19 @@ export function findProse(turns: readonly Turn[]): Prose {
       const said = /the user (?:provided the following reason for the rejection|said)[:\s]+([\s\S]+)/i.exec(call.output)?.[1];
       if (said !== undefined) for (const text of sentences(said).slice(0, 3)) demands.push({ text, turn: turn.n, by: "user", worth: 2.2 + recency });
     }
+    // What the agent wrote at a compaction tells of work that may have left no other words.
+    for (const event of turn.events) {
+      if (event.type !== "session.summarised") continue;
+      for (const text of sentences(event.payload.text)) {
+        if (text.length > 300) continue;
+        const because = REASON.test(text) ? 0.8 : 0;
+        if (DECISION.test(text)) decisions.push({ text, turn: turn.n, by: "agent", worth: 0.8 + because + recency });
+        if (DEAD_END.test(text)) deadEnds.push({ text, turn: turn.n, by: "agent", worth: 0.8 + because + recency });
+      }
+    }
     for (const answer of turn.answers) {
       for (const text of sentences(answer.payload.text)) {
+        if (NARRATION.test(text)) continue;
         const because = REASON.test(text) ? 1.2 : 0;
         if (DECISION.test(text)) decisions.push({ text, turn: turn.n, by: "agent", worth: 0.6 + because + recency });
         if (DEAD_END.test(text)) deadEnds.push({ text, turn: turn.n, by: "agent", worth: 0.6 + because + (/\b(?:root cause|turns out|did(?:n't| not) work|revert)/i.test(text) ? 0.8 : 0) + recency });

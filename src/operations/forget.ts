@@ -8,7 +8,7 @@ import type { EventType } from "../event/schema.ts";
 import { searchable } from "../event/text.ts";
 import type { Store, Stored } from "../store/store.ts";
 import { record } from "./record.ts";
-import { findSession, refreshSummaries } from "./sessions.ts";
+import { findSession, originsOf, refreshSummaries } from "./sessions.ts";
 
 export interface ForgetTarget {
   readonly session?: string;
@@ -30,7 +30,10 @@ const KEPT = new Set<EventType>(["session.started", "session.forked", "session.r
 export async function findForgettable(store: Store, target: ForgetTarget): Promise<Stored[]> {
   if (target.session !== undefined) {
     const { id } = await findSession(store, target.session);
-    return (await store.read(id)).filter(({ event, erased }) => !erased && !KEPT.has(event.type) && event.session === id);
+    const found = (await store.read(id)).filter(({ event, erased }) => !erased && !KEPT.has(event.type));
+    // What a fork shares with its parent is the parent's, whichever of the two was imported first.
+    const origins = await originsOf(store, found.map(({ event }) => event));
+    return found.filter((_, i) => origins[i] === id);
   }
   if (target.event !== undefined) {
     const found = (await store.get([target.event])).filter(({ erased }) => !erased);

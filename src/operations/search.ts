@@ -3,9 +3,8 @@ import { baseName } from "../base/text.ts";
 import { roleOf, type Role } from "../event/text.ts";
 import { excerpt, parseQuery } from "../store/ranking.ts";
 import type { Hit, SearchFilter, Store } from "../store/store.ts";
-import { originOf } from "../session/lineage.ts";
 import type { SessionSummary } from "../session/summary.ts";
-import { links, turnAt } from "./sessions.ts";
+import { originsOf, turnAt } from "./sessions.ts";
 
 export interface FoundText {
   readonly event: string;
@@ -52,14 +51,8 @@ export async function searchSessions(store: Store, query: string, options: Searc
 
 /** For each hit the session it was said in: what a fork shares with its parent is the parent's. */
 async function homesOf(store: Store, hits: readonly Hit[]): Promise<(SessionSummary | undefined)[]> {
-  const forks = (await links(store)).filter(({ type }) => type === "session.forked");
-  const known = new Map<string, SessionSummary | undefined>();
-  const summary = async (id: string): Promise<SessionSummary | undefined> => {
-    if (!known.has(id)) known.set(id, (await store.summary(id))?.summary);
-    return known.get(id);
-  };
-  for (const { session } of forks) await summary(session);
-  for (const { event } of hits) await summary(event.session);
-  const begun = [...known.values()].filter((each) => each !== undefined);
-  return Promise.all(hits.map(({ event }) => summary(originOf(event, begun, forks))));
+  const summaries = new Map<string, SessionSummary | undefined>();
+  const origins = await originsOf(store, hits.map(({ event }) => event));
+  for (const id of origins) if (!summaries.has(id)) summaries.set(id, (await store.summary(id))?.summary);
+  return origins.map((id) => summaries.get(id));
 }

@@ -5,7 +5,7 @@
 import { TidemarkError } from "../base/errors.ts";
 import type { Event } from "../event/schema.ts";
 import { foldSession, type Story } from "../session/fold.ts";
-import { lineageOf } from "../session/lineage.ts";
+import { lineageOf, originOf, type Begun } from "../session/lineage.ts";
 import type { SessionSummary } from "../session/summary.ts";
 import type { Store, Stored } from "../store/store.ts";
 
@@ -52,8 +52,19 @@ export async function listSessions(store: Store): Promise<SessionSummary[]> {
   return all.filter(({ turns }) => turns > 0).map((summary) => ({ ...summary, ...lineage.get(summary.id) }));
 }
 
-/** What says which sessions hold the same events, or go on from another one. */
-export async function links(store: Store): Promise<Event[]> {
+/** For each event the session it was said in; without forks that is the one it was recorded under. */
+export async function originsOf(store: Store, events: readonly Event[]): Promise<string[]> {
+  const forks = (await links(store)).filter(({ type }) => type === "session.forked");
+  if (forks.length === 0) return events.map(({ session }) => session);
+  const begun: Begun[] = [];
+  for (const id of new Set([...forks, ...events].map(({ session }) => session))) {
+    const known = (await store.summary(id))?.summary;
+    if (known !== undefined) begun.push(known);
+  }
+  return events.map((event) => originOf(event, begun, forks));
+}
+
+async function links(store: Store): Promise<Event[]> {
   return (await store.ofTypes(["session.forked", "session.resumed"])).map(({ event }) => event);
 }
 

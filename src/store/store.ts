@@ -44,7 +44,8 @@ export interface EventStore {
   /** A page of the whole log after a position. */
   scan(after: Position, limit: number): Promise<Stored[]>;
   /**
-   * Removes salt, payload, index entries and objects of these events for good. Returns how many still had a payload.
+   * Removes salt, payload, index entries and objects of these events for good, and the summaries of every session they
+   * belong to, which may quote them. Returns how many still had a payload.
    * `session.started`, `.forked` and `.resumed` keep theirs: other events are hung on them.
    */
   erase(ids: readonly string[]): Promise<number>;

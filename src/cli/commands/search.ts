@@ -44,7 +44,7 @@ their parts ("parse config" finds parseConfigFile). Put words in double quotes t
     const session = typeof options["session"] === "string" ? (await findSession(store, options["session"])).id : undefined;
     const result = await searchSessions(store, query, {
       limit: count(options["limit"], "--limit"),
-      length: 480,
+      length: context.terminal.json ? 1500 : 480,
       ...(role === undefined ? {} : { role: role as Role }),
       ...(project === undefined ? {} : { project }),
       ...(session === undefined ? {} : { session }),

@@ -93,16 +93,17 @@ class InProcessStore implements Store {
 
   async erase(ids: readonly string[]): Promise<number> {
     const { rows, objects } = this.#place;
-    let erased = 0;
+    const positions = new Set<Position>();
     for (const id of ids) {
       const row = this.#row(id);
       if (row?.kept === undefined) continue;
       delete row.kept;
-      erased += 1;
+      positions.add(this.#place.positions.get(id)!);
     }
+    for (const session of this.#place.summaries.keys()) if ([...this.#members(session)].some((position) => positions.has(position))) this.#place.summaries.delete(session);
     const used = new Set(rows.flatMap(({ kept }) => (kept === undefined ? [] : objectsOf(kept.json))));
     for (const hash of objects.keys()) if (!used.has(hash)) objects.delete(hash);
-    return erased;
+    return positions.size;
   }
 
   async heads(): Promise<Map<string, Position>> {

@@ -125,8 +125,8 @@ class SqliteStore implements Store {
   async erase(ids: readonly string[]): Promise<number> {
     return guarded(() => {
       const erased = this.#write(() => {
-        let count = 0;
         const hashes = new Set<string>();
+        const positions: number[] = [];
         for (const id of ids) {
           const row = this.#log.sql("SELECT position, type, payload FROM event WHERE id = ? AND payload IS NOT NULL").get(id);
           if (row === undefined || STRUCTURAL.has(String(row["type"]))) continue;
@@ -135,8 +135,10 @@ class SqliteStore implements Store {
           this.#log.sql("DELETE FROM words WHERE rowid = ?").run(position);
           for (const hash of objectsOf(unpack(row["payload"]!))) hashes.add(hash);
           this.#log.sql("DELETE FROM object_use WHERE position = ?").run(position);
-          count += 1;
+          positions.push(position);
         }
+        const members = "SELECT session FROM event WHERE position IN (SELECT value FROM json_each(?1)) UNION SELECT session FROM shared WHERE position IN (SELECT value FROM json_each(?1))";
+        this.#log.sql(`DELETE FROM summary WHERE session IN (${members})`).run(JSON.stringify(positions));
         // Before the log's commit and under its lock: a crash here leaves a text missing that was to go, never one that stays.
         this.#objects.write(() => {
           for (const hex of hashes) {
@@ -144,7 +146,7 @@ class SqliteStore implements Store {
             if (this.#log.sql("SELECT 1 FROM object_use WHERE hash = ?").get(hash) === undefined) this.#objects.sql("DELETE FROM object WHERE hash = ?").run(hash);
           }
         });
-        return count;
+        return positions.length;
       });
       if (erased > 0) this.#scrub();
       return erased;
