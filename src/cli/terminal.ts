@@ -19,10 +19,13 @@ const CODES: Record<Style, [number, number]> = { bold: [1, 22], dim: [2, 22], re
 export interface Column {
   readonly title: string;
   readonly align?: "right";
-  /** This column gives way when the table is too wide. */
+  /** This column gives way when the table is too wide; of several the last one first. */
   readonly flexible?: boolean;
   readonly style?: (cell: string) => Style | undefined;
 }
+
+/** A flexible column keeps this much. */
+const LEAST = 8;
 
 export class Terminal {
   readonly #streams: Streams;
@@ -81,9 +84,10 @@ export class Terminal {
   table(columns: readonly Column[], rows: readonly (readonly string[])[]): void {
     const cells = rows.map((row) => row.map((cell) => printable(cell).replace(/\s+/g, " ")));
     const widths = columns.map((column, i) => Math.max(columnWidth(column.title), ...cells.map((row) => columnWidth(row[i] ?? ""))));
-    const flexible = columns.findIndex((column) => column.flexible);
-    const over = widths.reduce((sum, width) => sum + width, 0) + 2 * (columns.length - 1) - this.width;
-    if (over > 0 && flexible >= 0) widths[flexible] = Math.max(12, widths[flexible]! - over);
+    for (const [i, { flexible }] of [...columns.entries()].reverse()) {
+      const over = widths.reduce((sum, width) => sum + width, 0) + 2 * (columns.length - 1) - this.width;
+      if (flexible === true && over > 0) widths[i] = Math.max(Math.min(widths[i]!, LEAST), widths[i]! - over);
+    }
     const put = (row: readonly string[], styled: (cell: string, i: number) => string): void => {
       const parts = row.map((cell, i) => {
         const fitted = fit(cell, widths[i]!);

@@ -97,7 +97,7 @@ function best(list: readonly Sentence[]): Sentence[] {
   const seen: Set<string>[] = [];
   for (const sentence of [...list].sort((a, b) => b.worth - a.worth || b.turn - a.turn)) {
     const words = new Set(sentence.text.toLowerCase().match(/[a-z0-9_]{4,}/g) ?? []);
-    if (words.size < 4) continue;
+    if (words.size < 3) continue;
     if (seen.some((other) => overlap(words, other) > 0.6)) continue;
     seen.push(words);
     kept.push(sentence);

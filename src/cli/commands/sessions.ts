@@ -41,7 +41,7 @@ function say({ terminal, now }: Context, all: readonly SessionSummary[], shown: 
   terminal.table(
     [
       { title: "id", style: () => "cyan" }, { title: "age", align: "right" }, { title: "turns", align: "right" }, { title: "files", align: "right" }, { title: "tokens", align: "right" },
-      ...(costs ? [{ title: "cost", align: "right" as const }] : []), { title: "ended", style: endingStyle }, ...(projects ? [{ title: "project", style: () => "dim" as const }] : []), { title: "name", flexible: true },
+      ...(costs ? [{ title: "cost", align: "right" as const }] : []), { title: "ended", style: endingStyle }, ...(projects ? [{ title: "project", flexible: true, style: () => "dim" as const }] : []), { title: "name", flexible: true },
     ],
     rows.map(({ summary, indent }) => [
       shortId(summary.id), age(summary.ended, now), String(summary.turns), String(summary.files), amount(tokenSum(summary.tokens)),

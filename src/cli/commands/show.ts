@@ -44,11 +44,11 @@ function turnJson(turn: Turn, whole: boolean): Record<string, unknown> {
 }
 
 function say({ terminal }: Context, summary: SessionSummary, told: Story): void {
-  terminal.line(terminal.style("bold", printable(summary.title)));
+  for (const line of wrap(printable(summary.title), terminal.width).split("\n")) terminal.line(terminal.style("bold", line));
   const origin = summary.relation === undefined ? "" : `, ${summary.relation} from ${summary.parent}`;
   terminal.line(`${summary.id}  ${summary.agent}${summary.models.length > 0 ? ` (${summary.models.join(", ")})` : ""}${origin}`);
   terminal.line(`${summary.project}${summary.branch === undefined ? "" : ` on ${summary.branch}`}`);
-  terminal.line(`${when(summary.started)} to ${when(summary.ended)}  ${plural(summary.turns, "turn")}, ${plural(summary.files, "file")} changed, ${amount(tokenSum(summary.tokens))} tokens, ${summary.compactions > 0 ? `${plural(summary.compactions, "compaction")}, ` : ""}${summary.subagents > 0 ? `${plural(summary.subagents, "subagent")}, ` : ""}${ENDING_WORDS[summary.ending]}`);
+  terminal.line(wrap(`${when(summary.started)} to ${when(summary.ended)}  ${plural(summary.turns, "turn")}, ${plural(summary.files, "file")} changed, ${amount(tokenSum(summary.tokens))} tokens, ${summary.compactions > 0 ? `${plural(summary.compactions, "compaction")}, ` : ""}${summary.subagents > 0 ? `${plural(summary.subagents, "subagent")}, ` : ""}${ENDING_WORDS[summary.ending]}`, terminal.width));
   for (const turn of told.turns) sayLine({ terminal }, turn, summary.project, String(turn.n).padStart(3));
   if (told.rewound.length > 0) {
     terminal.line();
