@@ -115,12 +115,13 @@ export function packBrief(draft: Draft, options: PackOptions): Brief {
     if (count === undefined) known.set(text, (count = options.countTokens(text)));
     return count;
   };
+  const facts = byWorth(draft, countTokens, options.budget);
   // Lines are counted one by one and come out shorter or longer when joined: the largest plan whose text fits is taken.
   let best: Brief = { text: "", tokens: 0, lines: [], left_out: {} };
   let [low, high] = [0, options.budget * 1.25];
-  for (let round = 0; round < 9; round++) {
+  for (let round = 0; round < 6; round++) {
     const budget = round === 0 ? options.budget : (low + high) / 2;
-    const brief = new Packer(draft, { ...options, countTokens }, budget).pack();
+    const brief = new Packer(draft, { ...options, countTokens }, facts, budget).pack();
     if (brief.tokens <= options.budget) {
       if (brief.tokens >= best.tokens) best = brief;
       low = budget;
@@ -138,6 +139,7 @@ interface Candidate {
 class Packer {
   readonly #draft: Draft;
   readonly #options: PackOptions;
+  readonly #facts: readonly Fact[];
   readonly #session: string;
   readonly #lines: BriefLine[] = [];
   readonly #texts = new Map<Section, string[]>();
@@ -145,7 +147,8 @@ class Packer {
   #left: number;
 
   /** `plan` is what the lines may cost by their own counts; the budget of the options only sets lengths and shares. */
-  constructor(draft: Draft, options: PackOptions, plan: number) {
+  constructor(draft: Draft, options: PackOptions, facts: readonly Fact[], plan: number) {
+    this.#facts = facts;
     this.#draft = draft;
     this.#options = options;
     this.#session = draft.story.summary.id;
@@ -250,7 +253,7 @@ class Packer {
   /** Fills what is left with files and, under them, the names that mattered in them, best first. */
   #files(): void {
     this.#left -= this.#cost(`## ${TITLES.files}`) + 1;
-    const groups = new FileGroups(this.#draft, this.#options, this.#alreadySaid());
+    const groups = new FileGroups(this.#draft, this.#options, this.#facts, this.#alreadySaid());
     this.#left = groups.fill(this.#left);
     const { gone, leftOut } = groups;
     for (const { text, shown, turn, check } of groups.lines()) this.#put("files", text, turn, check, shown);
@@ -366,9 +369,18 @@ const NAMES_A_LINE = 34;
 const PRICE = 0.75;
 const RETURN = 0.08;
 
+/** By chance for its price: a name of two tokens that is half as likely as one of six is the better buy. */
+function byWorth(draft: Draft, countTokens: CountTokens, budget: number): Fact[] {
+  const worth = new Map<Fact, number>();
+  // What is further down than this is never reached, and counting it would take longer than the rest.
+  for (const { fact, chance } of draft.ranked.slice(0, Math.max(200, Math.ceil(budget * 0.6)))) worth.set(fact, Math.log(chance) - PRICE * Math.log(countTokens(` ${fact.text}`)) + RETURN * Math.log(Math.max(80, fact.cheapest)));
+  return [...worth.keys()].sort((a, b) => worth.get(b)! - worth.get(a)! || (a.key < b.key ? -1 : 1));
+}
+
 class FileGroups {
   readonly #draft: Draft;
   readonly #options: PackOptions;
+  readonly #facts: readonly Fact[];
   readonly #said: ReadonlySet<string>;
   readonly #groups = new Map<string, Group>();
   readonly #folders = new Set<string>();
@@ -376,16 +388,17 @@ class FileGroups {
   readonly gone: string[] = [];
   leftOut = 0;
 
-  constructor(draft: Draft, options: PackOptions, said: ReadonlySet<string>) {
+  constructor(draft: Draft, options: PackOptions, facts: readonly Fact[], said: ReadonlySet<string>) {
     this.#draft = draft;
     this.#options = options;
+    this.#facts = facts;
     this.#said = said;
   }
 
   /** Takes facts by worth until the tokens are used up; gives back what is left. */
   fill(tokens: number): number {
     let left = tokens;
-    for (const fact of this.#byWorth()) {
+    for (const fact of this.#facts) {
       if (left < 4) {
         this.leftOut += 1;
         continue;
@@ -399,15 +412,6 @@ class FileGroups {
 
   #cost(text: string): number {
     return this.#options.countTokens(text);
-  }
-
-  /** By chance for its price: a name of two tokens that is half as likely as one of six is the better buy. */
-  #byWorth(): Fact[] {
-    const worth = new Map<Fact, number>();
-    // What is further down than this is never reached, and counting it would take longer than the rest.
-    const top = this.#draft.ranked.slice(0, 1200);
-    for (const { fact, chance } of top) worth.set(fact, Math.log(chance) - PRICE * Math.log(this.#cost(` ${fact.text}`)) + RETURN * Math.log(Math.max(80, fact.cheapest)));
-    return top.map(({ fact }) => fact).sort((a, b) => worth.get(b)! - worth.get(a)! || (a.key < b.key ? -1 : 1));
   }
 
   #addFile(fact: Fact, left: number): number | undefined {

@@ -9,6 +9,7 @@ import type { Call, Turn } from "../session/fold.ts";
 
 const EXTENSIONS = "go|ts|tsx|js|mjs|cjs|jsx|py|rs|md|json|jsonl|ya?ml|toml|sh|sql|css|html|mod|sum|txt|proto|rb|java|kt|swift|c|h|cc|cpp|hpp|cs|php|vue|svelte|tf|lock|env|gradle|xml|ini|cfg";
 const FILE = new RegExp(`(?<![*\\w])[\\w.@/-]*[\\w@-]\\.(?:${EXTENSIONS})\\b(?![\\w(])`, "g");
+const NAMES_A_FILE = new RegExp(`\\.(?:${EXTENSIONS})$`);
 const NAME = /\b[A-Za-z_][A-Za-z0-9_]{6,}\b/g;
 const REFERENCE = /\b[A-Z]{2,6}-\d+\b|(?<![\w/])#\d{1,6}\b/g;
 
@@ -211,7 +212,7 @@ class Collector implements Facts {
         words += 1;
         const word = raw.replace(/[.,:;]+$/, "");
         const base = baseName(word);
-        if (base.length > 4 && new RegExp(`\\.(?:${EXTENSIONS})$`).test(base)) {
+        if (base.length > 4 && base.includes(".") && NAMES_A_FILE.test(base)) {
           [file, fileAt] = [base, words];
           for (const [name, place] of waiting) if (words - place <= 12) this.#home(name, base, weight, at);
           waiting.length = 0;

@@ -1,6 +1,6 @@
 /** `tidemark search`: words in everything that was said and shown. */
 import { TidemarkError } from "../../base/errors.ts";
-import { printable } from "../../base/text.ts";
+import { clip, printable } from "../../base/text.ts";
 import type { Role } from "../../event/text.ts";
 import { searchSessions, type FoundText } from "../../operations/search.ts";
 import { findSession, listSessions } from "../../operations/sessions.ts";
@@ -9,7 +9,7 @@ import { projectOf } from "../../worktree/project.ts";
 import type { CommandSpec, Context } from "../command.ts";
 import { age, iso } from "../format.ts";
 import { count, project as projectOption, time } from "../options.ts";
-import { wrap } from "../terminal.ts";
+import { columnWidth, wrap } from "../terminal.ts";
 import { shortId } from "./sessions.ts";
 
 const ROLES = ["user", "assistant", "tool", "system"];
@@ -69,11 +69,14 @@ function say({ terminal, now }: Context, query: string, hits: readonly FoundText
   const parsed = parseQuery(query)!;
   for (const hit of hits) {
     const who = hit.tool === undefined ? hit.role : `${hit.role} ${hit.tool}`;
-    terminal.line(`${terminal.style("cyan", shortId(hit.session))} ${hit.turn === 0 ? "" : `turn ${hit.turn}, `}${who}, ${age(hit.time, now)} ago  ${terminal.style("dim", printable(titles.get(hit.session) ?? ""))}`);
+    const [id, where] = [shortId(hit.session), `${hit.turn === 0 ? "" : `turn ${hit.turn}, `}${who}, ${age(hit.time, now)} ago`];
+    const title = clip(printable(titles.get(hit.session) ?? ""), Math.max(0, terminal.width - columnWidth(`${id} ${where}  `)));
+    terminal.line(`${terminal.style("cyan", id)} ${printable(where)}  ${terminal.style("dim", title)}`);
     for (const line of wrap(printable(hit.text), terminal.width - 2).split("\n")) terminal.line(`  ${highlighted(line)}`);
     terminal.line();
   }
-  terminal.line(terminal.style("dim", `${path}${more ? "; more with --limit" : ""}. \`tidemark show SESSION --turn N\` shows a turn whole.`));
+  const last = `${path}${more ? "; more with --limit" : ""}. \`tidemark show SESSION --turn N\` shows a turn whole.`;
+  for (const line of wrap(last, terminal.width).split("\n")) terminal.line(terminal.style("dim", line));
 
   function highlighted(line: string): string {
     let result = "";
