@@ -3,7 +3,7 @@
 // something to look at; the real state folder is not touched then.
 import { spawnSync } from "node:child_process";
 import { readdirSync } from "node:fs";
-import { homedir, tmpdir } from "node:os";
+import { homedir, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -16,7 +16,7 @@ const environment = { ...process.env };
 if (!own) {
   console.log(`No transcripts below ${config}: showing the recorded sessions of examples/ from a scratch home.\n`);
   environment.CLAUDE_CONFIG_DIR = examples;
-  environment.TIDEMARK_HOME = join(tmpdir(), "tidemark-example");
+  environment.TIDEMARK_HOME = join(tmpdir(), `tidemark-example-${userInfo().username}`);
 }
 run("import");
 console.log();

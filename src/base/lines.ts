@@ -77,7 +77,8 @@ export async function notText(path: string): Promise<string | undefined> {
     const { bytesRead, buffer } = await file.read(Buffer.alloc(4096), 0, 4096, 0);
     const head = buffer.subarray(0, bytesRead);
     if ((head[0] === 0xff && head[1] === 0xfe) || (head[0] === 0xfe && head[1] === 0xff)) return "it is UTF-16; save it as UTF-8";
-    if (head.includes(0)) {
+    // A transcript with a hole of zeros, as a power cut leaves one, is still lines of JSON.
+    if (head.includes(0) && !(head[0] === 0x7b && head[1] !== 0)) {
       // Half of the bytes being zero is UTF-16 without a mark; a few of them are a binary file.
       const zeros = head.filter((byte) => byte === 0).length;
       return zeros > bytesRead / 3 && zeros < bytesRead * 0.6 ? "it looks like UTF-16 without a mark; save it as UTF-8" : "it is a binary file";

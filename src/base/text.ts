@@ -19,8 +19,9 @@ export function oneLine(text: string): string {
  */
 export function printable(text: string): string {
   return text
+    // oxlint-disable-next-line no-control-regex
     .replace(/\u001b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)|[@-Z\\-_])/g, "")
-    // eslint-disable-next-line no-control-regex
+    // oxlint-disable-next-line no-control-regex
     .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "")
     // Bidirectional overrides can make a path or command read as another one.
     .replace(/[\u202a-\u202e\u2066-\u2069]/g, "");

@@ -28,8 +28,7 @@ export const COMMANDS: Record<string, () => Promise<{ command: CommandSpec }>> =
 
 const ABOUT = `Tidemark keeps the thread of long work with AI coding agents.
 
-Every session that an agent has left on this machine is kept, can be found again, and is boiled down to a brief that
-is true of the working tree as it is now. Nothing leaves this machine.`;
+Every session that an agent has left on this machine is kept, can be found again, and is boiled down to a brief that is true of the working tree as it is now. Nothing leaves this machine.`;
 
 export async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
   const asked = argv.find((word) => !word.startsWith("-"));
@@ -71,8 +70,9 @@ export async function main(argv: readonly string[], environment: NodeJS.ProcessE
 }
 
 function declare(program: Command, name: string, spec: CommandSpec, run: (input: Input) => Promise<void>): void {
-  const [summary = "", ...rest] = spec.help.trim().split("\n");
-  const sub = program.command(name).summary(summary).description([summary, ...rest].join("\n"));
+  // Lines of a paragraph are joined: commander wraps them to the terminal's width itself.
+  const help = spec.help.trim().replace(/([^\n])\n(?=[^\n])/g, "$1 ");
+  const sub = program.command(name).summary(help.split("\n", 1)[0]!).description(help);
   if (spec.args !== "") for (const arg of spec.args.split(" ")) sub.argument(arg);
   for (const option of spec.options) sub.option(option.flags, option.text, option.default);
   sub.option("--json", "print one JSON document instead of text");

@@ -1,7 +1,7 @@
 /**
  * What a command says and how: text and tables for people, one JSON document for programs, progress on standard error.
- * Colour only on a terminal and never with NO_COLOR; tables fit the width; output goes through `printable`, because
- * much of it was written by others.
+ * Colour only on a terminal and never with NO_COLOR; tables fit the width; every line goes through `printable`, because
+ * much of it was written by others: only the colours set here pass.
  */
 import { printable } from "../base/text.ts";
 import type { TidemarkError } from "../base/errors.ts";
@@ -15,6 +15,9 @@ export interface Streams {
 export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "cyan";
 
 const CODES: Record<Style, [number, number]> = { bold: [1, 22], dim: [2, 22], red: [31, 39], green: [32, 39], yellow: [33, 39], cyan: [36, 39] };
+
+// eslint-disable-next-line no-control-regex
+const OWN_CODES = new RegExp(`(\u001b\\[(?:${Object.values(CODES).flat().join("|")})m)`);
 
 export interface Column {
   readonly title: string;
@@ -49,14 +52,14 @@ export class Terminal {
   answer(data: unknown, say: () => void): void {
     this.#clearProgress();
     if (!this.json) return say();
-    this.#write(JSON.stringify({ schema: this.#schema(), ok: true, data, warnings: this.#warnings }));
+    this.document(JSON.stringify({ schema: this.#schema(), ok: true, data, warnings: this.#warnings }));
   }
 
   fail(error: TidemarkError, data?: unknown): void {
     this.#clearProgress();
     if (this.json) {
       const { code, kind, message, hint } = error;
-      this.#write(JSON.stringify({ schema: this.#schema(), ok: false, data: data ?? null, warnings: this.#warnings, error: { code, kind, message, hint } }));
+      this.document(JSON.stringify({ schema: this.#schema(), ok: false, data: data ?? null, warnings: this.#warnings, error: { code, kind, message, hint } }));
       return;
     }
     this.#streams.stderr.write(`${this.style("red", "error", "err")} ${printable(error.message)}\n${this.style("dim", "next ", "err")} ${printable(error.hint)}\n`);
@@ -71,7 +74,13 @@ export class Terminal {
   }
 
   line(text = ""): void {
-    this.#write(text);
+    const coloured = this.#streams.stdout.isTTY === true && !this.#streams.noColor;
+    this.#write(coloured ? text.split(OWN_CODES).map((part, i) => (i % 2 === 0 ? printable(part) : part)).join("") : printable(text));
+  }
+
+  /** JSON, of which not a character may be lost: what a terminal would obey is written as JSON's escape of it. */
+  document(text: string): void {
+    this.#write(text.replace(/[\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`));
   }
 
   style(style: Style, text: string, stream: "out" | "err" = "out"): string {

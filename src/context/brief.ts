@@ -315,7 +315,7 @@ function stateLines(story: Story, facts: Facts, budget: number): Candidate[] {
   const failing = [...facts.commands.values()].filter((command) => command.last === "failed" && command.failure !== undefined).sort((a, b) => b.lastAt - a.lastAt);
   const answer = story.turns.findLast((turn) => turn.answers.length > 0);
   const words = answer?.answers.at(-1)?.payload.text ?? "";
-  if (answer !== undefined && words !== "") lines.push({ text: `agent: ${clip(withoutCode(words), Math.floor(budget * 0.3))}`, turn: answer.n });
+  if (answer !== undefined && words !== "") lines.push({ text: `agent: ${clip(withoutCode(words), Math.floor(budget * 0.26))}`, turn: answer.n });
   for (const command of failing.slice(0, 3)) lines.push({ text: `failing: \`${command.head}\`: ${clip(command.failure!, 150)}`, turn: command.turn });
   const done = story.tasks.filter(({ status }) => status === "completed");
   for (const task of done.slice(-4).reverse()) lines.push({ text: `done: ${clip(task.content, 120)}`, turn: task.turn });

@@ -257,7 +257,7 @@ export function commandHeads(line: string): string[] {
     const plain = part.trim().replace(/^\w+=\S+\s+/, "").replace(/\s*\d?>&?\d?\s*\S*/g, "").trim();
     if (plain === "" || plain.startsWith("#") || DULL.test(plain)) continue;
     const words = plain.split(/\s+/);
-    if (words.length < 2 || !/^[\w.\/][\w./-]*$/.test(words[0]!)) continue;
+    if (words.length < 2 || !/^[\w./][\w./-]*$/.test(words[0]!)) continue;
     heads.push(words.slice(0, 3).join(" "));
   }
   return heads;
@@ -266,6 +266,6 @@ export function commandHeads(line: string): string[] {
 /** The line of an output that says what went wrong. */
 export function failureLine(output: string): string {
   const lines = output.split("\n").map((line) => line.trim()).filter((line) => line !== "");
-  const telling = lines.find((line) => /--- FAIL|^FAIL\b|panic:|\berror(?:\[\w+\])?:|undefined:|cannot |not found|No such file|expected|Exception|Traceback|fatal:/i.test(line) && !/^Exit code/.test(line));
-  return telling ?? lines.find((line) => !/^Exit code/.test(line)) ?? lines[0] ?? "";
+  const telling = lines.find((line) => /--- FAIL|^FAIL\b|panic:|\berror(?:\[\w+\])?:|undefined:|cannot |not found|No such file|expected|Exception|Traceback|fatal:/i.test(line) && !line.startsWith("Exit code"));
+  return telling ?? lines.find((line) => !line.startsWith("Exit code")) ?? lines[0] ?? "";
 }

@@ -73,7 +73,7 @@ export function findProse(turns: readonly Turn[]): Prose {
 
 /** Plans and logs pasted into a prompt are not the user's own sentences. */
 function isPasted(prompt: string): boolean {
-  return prompt.length > 4000 || /^Implement the following plan:/.test(prompt);
+  return prompt.length > 4000 || prompt.startsWith("Implement the following plan:");
 }
 
 /** Sentences of a text of a length that says something on its own; code, tables and headings are left out. */

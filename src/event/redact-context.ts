@@ -249,7 +249,7 @@ function cookieValue(text: string, from: number, out: Span[]): number {
   const limit = Math.min(text.length, from + 8192);
   while (end < limit && text.charCodeAt(end) !== 10) end++;
   const header = text.slice(from, end);
-  for (const m of header.matchAll(/([A-Za-z0-9_.\-]{1,64})=([^\s;,"'\\]{8,4096})/g)) {
+  for (const m of header.matchAll(/([A-Za-z0-9_.-]{1,64})=([^\s;,"'\\]{8,4096})/g)) {
     const name = m[1] ?? "";
     const value = m[2] ?? "";
     if (!COOKIE_NAME.test(name)) continue;
@@ -472,7 +472,7 @@ function pem(text: string, out: Span[]): void {
 // -u takes many things in other programs; curl and wget must be named on the line.
 const USER_FLAG = /-(?:u|U|-user|-proxy-user)(?:[ =]+|(?=\\*["']))\\*["']?([^\s"':\\]{0,100}):([^\s"'\\]{3,200})/y;
 const FLAG = /(--?)([A-Za-z][\w-]{0,40})(?:[ \t]+|\\*["'],\s?(?=\\*["']))/y;
-const NETRC = /\blogin\s+[^\s\"'\\]{1,100}\s+password\s+([^\s\"'\\]{4,200})/g;
+const NETRC = /\blogin\s+[^\s"'\\]{1,100}\s+password\s+([^\s"'\\]{4,200})/g;
 const BEARER = /earer +([A-Za-z0-9._~+/=-]{16,4000})/y;
 const TAG = /<([A-Za-z][\w.:-]{0,60})>([^<>\s]{6,512})$/;
 const CALL = /\(\s{0,8}\\{0,4}["']([A-Za-z][\w.-]{2,60})\\{0,4}["']\s{0,8},/y;

@@ -35,7 +35,7 @@ const classOf = (c: number): number => (c < 128 ? (CLASS[c] as number) : 0);
 /** No shaped family is shorter than this without a break, so one probe per 20 characters finds every candidate. */
 const RUN = 20;
 
-const DISPATCH: (readonly ShapedFamily[] | undefined)[] = new Array<readonly ShapedFamily[] | undefined>(128 * 128);
+const DISPATCH: (readonly ShapedFamily[] | undefined)[] = Array.from({ length: 128 * 128 });
 const BEHIND_BREAK: ShapedFamily[] = [];
 for (const family of SHAPED) {
   for (const start of family.starts) {

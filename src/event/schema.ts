@@ -1,6 +1,6 @@
 /**
  * The truth: every event type, its payload, and the envelope all of them share. `docs/events.md` is printed from
- * this file. An event is a fact that happened; it is never changed. Old shapes are read through `upcast.ts`.
+ * this file. An event is a fact that happened; it is never changed.
  *
  * The envelope stands apart from the payload: erasing a text removes the payload, and the chain still holds.
  * Not here: where events are kept (store/), what they add up to (session/), how an agent writes them (agents/).

@@ -66,7 +66,7 @@ async function matching(store: Store, words: string): Promise<Stored[]> {
     const page = await store.scan(after, 500);
     const last = page.at(-1);
     if (last === undefined) return found;
-    // The words may stand in a part of the payload that is not searched, such as a branch's or a file's name.
+    // The words may stand in a part of the payload that is not searched, such as the path of a touched file.
     found.push(...page.filter(({ event, erased }) => !erased && !KEPT.has(event.type) && (searchable(event).includes(words) || JSON.stringify(event.payload).includes(words))));
     after = last.position;
   }

@@ -92,11 +92,9 @@ export async function importSessions(store: Store, options: ImportOptions): Prom
     options.progress?.({ files: report.files, ofFiles: found.length, bytes, ofBytes });
   }
   report.bytes = ofBytes;
-  if (options.paths.length === 0) {
-    await rescue(store, options.configDir, report);
-    report.expiring.sessions = await expiring(found, own, options);
-  }
+  if (options.paths.length === 0) await rescue(store, options.configDir, report);
   report.sessions = await refreshSummaries(store);
+  if (options.paths.length === 0) await countExpiring(found, own, options, report);
   refuseWhenNothingLoaded(options.paths, report);
   return report;
 }
@@ -192,9 +190,7 @@ class Intake {
     }
     if (!line.sound) this.#file.quarantined.push({ file: this.#path, line: line.number, reason: "not UTF-8 in places; loaded with those replaced" });
     this.#file.accounted += 1;
-    const exported = readExported(value);
-    const { events, bookkeeping } = exported === undefined ? translator.push(value) : { events: [exported] };
-    const refused = refusal(events);
+    const { events, bookkeeping, refused = refusal(events) } = translated(value, translator);
     if (refused !== undefined) {
       this.#file.quarantined.push({ file: this.#path, line: line.number, reason: refused });
       return;
@@ -250,10 +246,33 @@ class Intake {
   }
 }
 
+/** A record's events, or why it has none: what nests without end overruns the stack of whatever looks into it. */
+function translated(value: Record<string, unknown>, translator: Translator): { events: Event[]; bookkeeping?: string; refused?: string } {
+  try {
+    const exported = readExported(value);
+    return exported === undefined ? translator.push(value) : { events: [exported] };
+  } catch (error) {
+    if (error instanceof RangeError) return { events: [], refused: TOO_DEEP };
+    throw error;
+  }
+}
+
+/** Levels of nesting that are stored; the deepest seen in real transcripts is 8. */
+const DEEPEST = 200;
+const TOO_DEEP = `nested deeper than ${DEEPEST} levels`;
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
+}
+
 /** Why the log would not take these events: ids of a record can hold anything, and one bad line must not stop the rest. */
 function refusal(events: readonly Event[]): string | undefined {
   try {
-    for (const event of events) parseEvent(event);
+    for (const event of events) {
+      parseEvent(event);
+      if ((event.type === "tool.called" || event.type === "raw") && isDeeper(event.payload, DEEPEST)) return TOO_DEEP;
+    }
     return undefined;
   } catch (error) {
     return `not storable: ${(error as Error).message}`;
@@ -327,10 +346,16 @@ async function rescue(store: Store, configDir: string, report: ImportReport): Pr
 }
 
 /** Sessions whose transcript the agent's own clean-up, which goes by the file's age, would delete soon. */
-async function expiring(files: readonly SourceFile[], own: string, options: ImportOptions): Promise<number> {
-  const days = await cleanupDays(options.configDir);
-  const from = options.now - (days - options.withinDays) * 86_400_000;
-  return files.filter((file) => file.path.startsWith(own) && !file.path.includes("/subagents/") && file.modified < from).length;
+async function countExpiring(files: readonly SourceFile[], own: string, options: ImportOptions, report: ImportReport): Promise<void> {
+  try {
+    const days = await cleanupDays(options.configDir);
+    const from = options.now - (days - options.withinDays) * 86_400_000;
+    report.expiring.sessions = files.filter((file) => file.path.startsWith(own) && !file.path.includes("/subagents/") && file.modified < from).length;
+  } catch (error) {
+    // A settings file of the agent that is not valid JSON is the user's to mend and no reason to import nothing.
+    if (!(error instanceof TidemarkError) || error.code !== "CONFIG_UNREADABLE") throw error;
+    report.quarantined.push({ file: options.configDir, line: 0, reason: `${error.message}; what its clean-up would delete is not known` });
+  }
 }
 
 /** Files named by the user of which not one line could be read are a mistake to report, not a success. */

@@ -1,9 +1,8 @@
 /** The brief for taking up work again: a session's story, checked against the tree as it is now. */
-import { existsSync } from "node:fs";
 import { loadTokenizer, type CountTokens } from "../base/tokens.ts";
 import { draftBrief, packBrief, questions, type Brief, type Draft } from "../context/brief.ts";
 import { resumeCommand } from "../agents/claude-code/sources.ts";
-import { checkFile, commandStands, type FileAnswer } from "../worktree/check.ts";
+import { checkFile, commandStands, isHere, type FileAnswer } from "../worktree/check.ts";
 import type { Store } from "../store/store.ts";
 import { story } from "./sessions.ts";
 
@@ -23,8 +22,7 @@ export async function resume(store: Store, session: string, budget: number, coun
   const { project } = told.summary;
   const countTokens = count ?? (await loadTokenizer());
   const draft = draftBrief(told);
-  const here = project !== "" && existsSync(project);
-  const brief = packBrief(draft, { budget, countTokens, ...(here ? checkedBy(draft, project, told.summary.ended) : {}) });
+    const brief = packBrief(draft, { budget, countTokens, ...(isHere(project) ? checkedBy(draft, project, told.summary.ended) : {}) });
   return { session, ...brief, command: resumeCommand(session, project) };
 }
 

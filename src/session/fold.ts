@@ -133,7 +133,7 @@ interface Draft {
   readonly node: Node | undefined;
   readonly words: EventOf<"prompt">[];
   live: boolean;
-  readonly events: Event[];
+  events: Event[];
 }
 
 function draftTurns(nodes: Map<string, Node>, live: ReadonlySet<string>, all: readonly Event[]): Draft[] {
@@ -175,13 +175,11 @@ function placeResults(drafts: readonly Draft[]): void {
   const turnOf = new Map<string, Draft>();
   for (const draft of drafts) for (const event of draft.events) if (event.type === "tool.called") turnOf.set(event.id, draft);
   for (const draft of drafts) {
-    for (const event of [...draft.events]) {
-      if (event.type !== "tool.returned" && event.type !== "tool.failed") continue;
-      const home = turnOf.get(event.payload.call);
-      if (home === undefined || home === draft) continue;
-      draft.events.splice(draft.events.indexOf(event), 1);
-      home.events.push(event);
-    }
+    const homeOf = (event: Event): Draft => ((event.type === "tool.returned" || event.type === "tool.failed") && turnOf.get(event.payload.call)) || draft;
+    const strays = draft.events.filter((event) => homeOf(event) !== draft);
+    if (strays.length === 0) continue;
+    draft.events = draft.events.filter((event) => homeOf(event) === draft);
+    for (const event of strays) homeOf(event).events.push(event);
   }
 }
 

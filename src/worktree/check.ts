@@ -16,6 +16,11 @@ export interface FileAnswer {
   readonly names?: ReadonlySet<string>;
 }
 
+/** Whether the project a session worked in is on this machine. */
+export function isHere(project: string): boolean {
+  return project !== "" && existsSync(project);
+}
+
 const READ_AT_MOST = 1024 * 1024;
 
 /** `since` is when the session ended, in milliseconds. Undefined: the path lies where nothing can be said. */

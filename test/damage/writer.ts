@@ -96,7 +96,7 @@ const JOBS: Record<string, (folder: string, ...args: string[]) => Promise<void>>
     });
     const text = (n: number): string => `${n} ${Array.from({ length: 700 }, (_, i) => Math.sin(n * 1000 + i).toString(36)).join(" ")}`;
 
-    say({ filling: "short texts", error: await fill((n) => [prompt(text(n).slice(0, 3000)), prompt(`small ${n}`)]), again: await store.append([prompt("too much")]).then(() => "taken", codeOf) });
+    say({ filling: "short texts", error: await fill((n) => [prompt(text(n).slice(0, 3000)), prompt(`small ${n}`)]), again: await store.append([prompt(`${text(1).slice(0, 3000)} once more`), prompt("too much")]).then(() => "taken", codeOf) });
     // Once reading needs no space it must work on the full disk, with this handle and with a new one.
     say({ full: await check() });
     say({ opening: await openSqliteStore(join(folder, "..", "another")).then(() => "opened", codeOf) });

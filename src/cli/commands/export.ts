@@ -18,7 +18,7 @@ Secrets were taken out when the session was stored.`,
     const store = await context.store();
     const { id } = await findSession(store, args[0]!);
     const text = format === "md" ? exportMarkdown(await story(store, id)) : (await exportLines(store, id)).join("\n");
-    context.terminal.answer({ session: id, format, text }, () => context.terminal.line(text.trimEnd()));
+    context.terminal.answer({ session: id, format, text }, () => (format === "md" ? context.terminal.line(text.trimEnd()) : context.terminal.document(text)));
     return 0;
   },
 };

@@ -1,10 +1,12 @@
 /** `tidemark show`: one session, turn by turn. */
+import { TidemarkError } from "../../base/errors.ts";
 import { clip, plural, printable } from "../../base/text.ts";
 import { findSession, story } from "../../operations/sessions.ts";
 import { shownPath, type Story, type Turn } from "../../session/fold.ts";
 import type { SessionSummary } from "../../session/summary.ts";
 import type { CommandSpec, Context } from "../command.ts";
 import { amount, ENDING_WORDS, endingStyle, iso, sessionJson, tokenSum, when } from "../format.ts";
+import { count } from "../options.ts";
 import { wrap } from "../terminal.ts";
 
 export const command: CommandSpec = {
@@ -19,7 +21,9 @@ turns that were gone back on with a rewind stand at the end, without a number.`,
     const store = await context.store();
     const summary = await findSession(store, args[0]!);
     const told = await story(store, summary.id);
-    const one = options["turn"] === undefined ? undefined : told.turns.find(({ n }) => n === Number(options["turn"]));
+    const wanted = options["turn"] === undefined ? undefined : count(options["turn"], "--turn");
+    const one = told.turns.find(({ n }) => n === wanted);
+    if (wanted !== undefined && one === undefined) throw new TidemarkError("BAD_VALUE", `The session has turns 1 to ${told.turns.length}, and no turn ${wanted}`, { hint: `tidemark show ${args[0]}` });
     const data = { session: sessionJson(summary), turns: [...told.turns, ...told.rewound].map((turn) => turnJson(turn, turn === one)) };
     context.terminal.answer(data, () => (one === undefined ? say(context, summary, told) : sayTurn(context, one, summary.project)));
     return 0;

@@ -3,7 +3,7 @@
  * it is a reported amplifier of WAL damage.
  */
 import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { asTidemarkError, TidemarkError } from "../../base/errors.ts";
 import { openDatabase, type Database, type Statement } from "./driver.ts";
 import { LOG_STEPS, migrate, OBJECT_STEPS } from "./migrate.ts";
@@ -52,8 +52,9 @@ export function openFiles(folder: string): Files {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     if (!statSync(folder).isDirectory()) throw new TidemarkError("HOME_UNWRITABLE", `${folder} is not a folder`);
-    // An existing folder keeps its mode on mkdir; the log is for its owner alone.
-    if (process.platform !== "win32" && (statSync(folder).mode & 0o077) !== 0) chmodSync(folder, 0o700);
+    // A folder of ours that was opened to others is closed again; one that was there before with other things is not ours
+    // to close, and the files in it are for their owner alone anyway.
+    if (process.platform !== "win32" && existsSync(join(folder, "log.db")) && (statSync(folder).mode & 0o077) !== 0) chmodSync(folder, 0o700);
   } catch (error) {
     if (error instanceof TidemarkError) throw error;
     const { code } = error as NodeJS.ErrnoException;
@@ -81,6 +82,10 @@ function openOne(path: string, steps: readonly string[], synchronous: "NORMAL" |
     return new Prepared(database);
   } catch (error) {
     database?.close();
-    throw asTidemarkError(error);
+    const known = asTidemarkError(error);
+    if (known.code !== "STORE_DAMAGED") throw known;
+    // Nothing here can read it, so neither can verify or doctor; what the agent's files still hold can be taken in anew.
+    const folder = dirname(path);
+    throw new TidemarkError("STORE_DAMAGED", `${path} is damaged or no database: ${(error as Error).message}`, { cause: error, hint: `mv ${folder} ${folder}.damaged, then tidemark import` });
   }
 }

@@ -7,7 +7,7 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
-import { asTidemarkError } from "../../base/errors.ts";
+import { asTidemarkError, TidemarkError } from "../../base/errors.ts";
 import type { Event, EventType } from "../../event/schema.ts";
 import type { SessionSummary } from "../../session/summary.ts";
 import type { Appended, Position, SearchAnswer, SearchFilter, SourceState, Store, Stored } from "../store.ts";
@@ -148,7 +148,7 @@ class SqliteStore implements Store {
         });
         return positions.length;
       });
-      if (erased > 0) this.#scrub();
+      if (ids.length > 0) this.#scrub();
       return erased;
     });
   }
@@ -343,7 +343,10 @@ class SqliteStore implements Store {
   /** After erasing: merges the index so that deleted terms leave it, and empties the WAL files. */
   #scrub(): void {
     this.#log.database.exec("INSERT INTO words(words) VALUES ('optimize')");
-    for (const { database } of [this.#log, this.#objects]) database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    for (const { database } of [this.#log, this.#objects]) {
+      const row = database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
+      if (row?.["busy"] === 1) throw new TidemarkError("STORE_BUSY", "Erased, but another process still reads the old pages of the write-ahead log", { hint: "Let other tidemark processes end, then `tidemark doctor` empties it" });
+    }
   }
 }
 

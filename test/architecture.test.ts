@@ -1,0 +1,155 @@
+/**
+ * The rules of ARCHITECTURE.md that can be read off the source: who may import whom, no loops, nothing from outside
+ * in the pure rooms, nothing personal below the shell, and a file that opens by saying what it is for.
+ *
+ * An exception carries its reason; one that is no longer needed fails.
+ */
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { ALLOWED, cycles, importsOf, isOwn, opening, PACKAGES, packageOf, PURE, readSources, usesOf, withoutComments, type SourceFile } from "../scripts/imports.ts";
+
+const sources = readSources();
+const code = sources.filter(({ isTest }) => !isTest);
+
+/** Modules that reach out of the process. node:path, node:crypto's hashes, node:zlib and node:buffer only compute. */
+const OUTSIDE = /"node:(?:fs|fs\/promises|child_process|os|net|http|https|http2|tls|dgram|dns|worker_threads|cluster|process|readline|timers|sqlite)"/;
+/** What changes from one run, user or machine to the next. */
+const PERSONAL: readonly (readonly [string, RegExp])[] = [
+  ["the environment", /\bprocess\.(?:env|argv)\b/],
+  ["the working directory", /\bprocess\.cwd\(/],
+  ["the home directory", /\bhomedir\(/],
+  ["the clock", /\bDate\.now\(|\bnew Date\(\)|\bperformance\.now\(/],
+  ["chance", /\bMath\.random\(|\brandomUUID\(|\brandomBytes\(|\bgetRandomValues\(/],
+];
+
+interface Exception {
+  readonly file: string;
+  readonly uses: string;
+  readonly because: string;
+}
+
+const EXCEPTIONS: readonly Exception[] = [
+  { file: "base/lines.ts", uses: "outside", because: "reading a file line by line is the one thing that every importer needs and that knows nothing of any of them" },
+  { file: "store/encoding.ts", uses: "chance", because: "a salt that could be foreseen would let anyone test a guess against an erased text" },
+];
+
+function excepted(file: string, uses: string): boolean {
+  return EXCEPTIONS.some((each) => each.file === file && each.uses === uses);
+}
+
+describe("imports", () => {
+  test("every room is in the table, and every room of the table exists", () => {
+    expect([...new Set(sources.map(({ room }) => room))].sort()).toEqual(Object.keys(ALLOWED).sort());
+  });
+
+  test("a room imports only what the table allows", () => {
+    const wrong = code.flatMap(({ path, room, imports }) =>
+      imports.filter((each) => {
+        const other = each.to.split("/")[0]!;
+        if (!isOwn(each) || other === room) return false;
+        const allowed = ALLOWED[room] ?? [];
+        return !allowed.includes(other) && !(each.typesOnly && allowed.includes(`${each.to} (types)`));
+      }).map(({ to }) => `${path} imports ${to}`),
+    );
+    expect(wrong).toEqual([]);
+  });
+
+  test("the table allows nothing that leads back up", () => {
+    const order = Object.keys(ALLOWED);
+    const wrong = Object.entries(ALLOWED).flatMap(([room, allowed]) => allowed.filter((other) => order.indexOf(other.split("/")[0]!) >= order.indexOf(room)).map((other) => `${room} may use ${other}`));
+    expect(wrong).toEqual([]);
+  });
+
+  test("every own import names a file that is there", () => {
+    const paths = new Set(sources.map(({ path }) => path));
+    expect(sources.flatMap(({ path, imports }) => imports.filter((each) => isOwn(each) && !paths.has(each.to)).map(({ to }) => `${path} imports ${to}`))).toEqual([]);
+  });
+
+  test("no file leads back to itself", () => {
+    expect(cycles(sources).map((loop) => loop.join(" → "))).toEqual([]);
+  });
+
+  test("a package from outside is named in its one room, and every dependency is named somewhere", () => {
+    const outside = code.flatMap(({ path, room, imports }) => imports.filter((each) => !isOwn(each) && !each.to.startsWith("node:")).map(({ to }) => ({ path, room, name: packageOf(to) })));
+    expect(outside.filter(({ room, name }) => PACKAGES[name] !== room).map(({ path, name }) => `${path} imports ${name}`)).toEqual([]);
+    const { dependencies } = JSON.parse(readFileSync("package.json", "utf8")) as { dependencies: Record<string, string> };
+    expect(Object.keys(dependencies).sort()).toEqual(Object.keys(PACKAGES).sort());
+    // A package that is asked for by `require` has no import of its own.
+    for (const name of Object.keys(PACKAGES)) expect(code.some((file) => file.code.includes(`"${name}`)), name).toBe(true);
+  });
+
+  test("commands are loaded when they are called", () => {
+    const main = sources.find(({ path }) => path === "cli/main.ts")!;
+    expect(main.imports.filter(({ to, lazy }) => to.startsWith("cli/commands/") && !lazy)).toEqual([]);
+    expect(main.imports.filter(({ lazy, to }) => lazy && to.startsWith("cli/commands/")).length).toBe(sources.filter(({ path }) => path.startsWith("cli/commands/")).length);
+  });
+});
+
+/** In a pure room, or in a file elsewhere whose opening comment says that it is pure. */
+function isPure({ room, text }: SourceFile): boolean {
+  return PURE.includes(room) || /\bpure\b/i.test(opening(text) ?? "");
+}
+
+describe("reach", () => {
+  test("what is pure touches no file, process or network", () => {
+    const wrong = code.filter(isPure).filter((file) => OUTSIDE.test(file.code) && !excepted(file.path, "outside")).map(({ path }) => path);
+    expect(wrong).toEqual([]);
+  });
+
+  test("nothing personal below the shell: environment, directories, clock and chance arrive as arguments", () => {
+    const below = code.filter(({ room }) => room !== "cli");
+    const wrong = below.flatMap((file) => PERSONAL.filter(([what, shape]) => shape.test(file.code) && !excepted(file.path, what)).map(([what]) => `${file.path} asks for ${what}`));
+    expect(wrong).toEqual([]);
+  });
+
+  test("nothing talks to a network or starts a program", () => {
+    const shape = /"node:(?:net|http|https|http2|tls|dgram|dns|child_process)"|\bglobalThis\.fetch\b|\bawait fetch\(|\bWebSocket\b/;
+    expect(code.filter((file) => shape.test(file.code)).map(({ path }) => path)).toEqual([]);
+  });
+
+  test("only the shell prints", () => {
+    const shape = /\bconsole\.\w+\(|\bprocess\.(?:stdout|stderr|exit)\b/;
+    expect(code.filter((file) => file.room !== "cli" && shape.test(file.code)).map(({ path }) => path)).toEqual([]);
+  });
+
+  test("every exception is needed", () => {
+    const shapes = new Map<string, RegExp>([["outside", OUTSIDE], ...PERSONAL]);
+    const idle = EXCEPTIONS.filter(({ file, uses }) => shapes.get(uses)?.test(code.find(({ path }) => path === file)?.code ?? "") !== true);
+    expect(idle.map(({ file, uses }) => `${file}: ${uses}`)).toEqual([]);
+  });
+});
+
+describe("files", () => {
+  test("every file opens by saying what it is for", () => {
+    expect(sources.filter(({ text }) => opening(text) === undefined).map(({ path }) => path)).toEqual([]);
+  });
+});
+
+describe("the reader of imports", () => {
+  test("sees imports of every form and none in comments", () => {
+    const text = [
+      '/** import { a } from "./no.ts"; */',
+      'import { a, type B } from "../base/x.ts"; // import "./no.ts"',
+      'import type { C } from "../base/y.ts";',
+      'import {\n  type D,\n} from "../base/z.ts";',
+      'import "../base/w.ts";',
+      'export * from "../base/v.ts";',
+      'const late = () => import("../base/u.ts");',
+      'const url = "https://example.org";',
+    ].join("\n");
+    const found = importsOf(withoutComments(text), "cli/main.ts");
+    expect(found.map(({ to }) => to)).toEqual(["base/x.ts", "base/y.ts", "base/z.ts", "base/w.ts", "base/v.ts", "base/u.ts"]);
+    expect(found.filter(({ typesOnly }) => typesOnly).map(({ to }) => to)).toEqual(["base/y.ts", "base/z.ts"]);
+    expect(withoutComments(text)).toContain("https://example.org");
+  });
+
+  test("finds what is certainly there", () => {
+    const uses = usesOf(sources);
+    expect([...uses.get("cli")!]).toContain("operations");
+    expect([...uses.get("base")!]).toEqual([]);
+    const store = sources.find(({ path }) => path === "store/store.ts")!;
+    expect(store.imports).toContainEqual({ to: "session/summary.ts", typesOnly: true, lazy: false });
+    const main = sources.find(({ path }) => path === "cli/main.ts")!;
+    expect(main.imports).toContainEqual({ to: "store/sqlite/store.ts", typesOnly: false, lazy: true });
+  });
+});
