@@ -116,16 +116,19 @@ export function packBrief(draft: Draft, options: PackOptions): Brief {
     return count;
   };
   const facts = byWorth(draft, countTokens, options.budget);
-  // Lines are counted one by one and come out shorter or longer when joined: the largest plan whose text fits is taken.
+  // Lines are counted one by one and come out shorter or longer when joined: what is over or left is made up for.
   let best: Brief = { text: "", tokens: 0, lines: [], left_out: {} };
-  let [low, high] = [0, options.budget * 1.25];
-  for (let round = 0; round < 6; round++) {
-    const budget = round === 0 ? options.budget : (low + high) / 2;
-    const brief = new Packer(draft, { ...options, countTokens }, facts, budget).pack();
-    if (brief.tokens <= options.budget) {
-      if (brief.tokens >= best.tokens) best = brief;
-      low = budget;
-    } else high = budget;
+  let plan = options.budget;
+  for (let round = 0; round < 12 && plan > 0; round++) {
+    const brief = new Packer(draft, { ...options, countTokens }, facts, plan).pack();
+    const left = options.budget - brief.tokens;
+    if (left >= 0) {
+      const more = brief.tokens > best.tokens;
+      if (more) best = brief;
+      // Enough, or there is no more to say, or the next line is too long for what is left.
+      if (left <= options.budget * 0.01 || !more || round >= 3) break;
+    } else if (round >= 3 && best.tokens > 0) break;
+    plan += left >= 0 ? left : Math.floor(left * 1.15) - 4;
   }
   return best;
 }

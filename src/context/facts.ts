@@ -8,7 +8,7 @@ import type { Event } from "../event/schema.ts";
 import type { Call, Turn } from "../session/fold.ts";
 
 const EXTENSIONS = "go|ts|tsx|js|mjs|cjs|jsx|py|rs|md|json|jsonl|ya?ml|toml|sh|sql|css|html|mod|sum|txt|proto|rb|java|kt|swift|c|h|cc|cpp|hpp|cs|php|vue|svelte|tf|lock|env|gradle|xml|ini|cfg";
-const FILE = new RegExp(`(?<![*\\w])[\\w.@/-]*[\\w@-]\\.(?:${EXTENSIONS})\\b(?![\\w(])`, "g");
+const ENDING = new RegExp(`(?<=[\\w@-])\\.(?:${EXTENSIONS})\\b(?![\\w(]|\\.\\w)`, "g");
 const NAMES_A_FILE = new RegExp(`\\.(?:${EXTENSIONS})$`);
 const NAME = /\b[A-Za-z_][A-Za-z0-9_]{6,}\b/g;
 const REFERENCE = /\b[A-Z]{2,6}-\d+\b|(?<![\w/])#\d{1,6}\b/g;
@@ -184,7 +184,7 @@ class Collector implements Facts {
         if (path.length >= fact.path.length || as === "use") fact.path = path;
       }
     };
-    for (const [path] of text.matchAll(FILE)) {
+    for (const path of pathsIn(text)) {
       const base = baseName(path);
       if (base.length > 4) note("file", base, path);
     }
@@ -243,6 +243,24 @@ class Collector implements Facts {
       this.commands.set(head, fact);
     }
   }
+}
+
+/**
+ * Names of files with what stands before them of their path. Looked for from the ending backwards: endings are rare, and
+ * a pattern for whole paths tries every word of a text.
+ */
+function* pathsIn(text: string): Generator<string> {
+  for (const match of text.matchAll(ENDING)) {
+    let from = match.index;
+    while (from > 0 && isPathUnit(text.charCodeAt(from - 1))) from -= 1;
+    // "*_test.go" is a pattern and no file.
+    if (text[from - 1] !== "*") yield text.slice(from, match.index + match[0].length);
+  }
+}
+
+/** Letters, digits and any of "_.@/-". */
+function isPathUnit(code: number): boolean {
+  return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 45 && code <= 57) || code === 95 || code === 64;
 }
 
 /** Looking around and plain git are not worth remembering. */

@@ -31,6 +31,7 @@ export async function examine(store: Store, clock: () => number, progress?: (lab
   // A process that died while erasing left its note: what it names is erased to the end.
   const promised = (await store.ofTypes(["forgotten"])).flatMap(({ event }) => (event.type === "forgotten" ? event.payload.events : []));
   const finished = await store.erase(promised);
+  await store.scrub();
   const { events, problems } = await timed("verify", () => verify(store, progress));
   const mended: string[] = finished === 0 ? [] : [`${finished} events that were to be forgotten are erased now`];
   let left = problems;

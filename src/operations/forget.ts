@@ -21,6 +21,8 @@ export interface ForgetTarget {
 export interface Forgotten {
   readonly events: number;
   readonly sessions: string[];
+  /** False while another process reads old pages of the store, in which the text may still stand. */
+  readonly scrubbed: boolean;
 }
 
 /** Events that hold no words of anyone: erasing them would only break what the rest is hung on. */
@@ -48,7 +50,7 @@ export async function forget(store: Store, target: ForgetTarget, now: number): P
   const found = await findForgettable(store, target);
   const ids = found.map(({ event }) => event.id);
   const sessions = [...new Set(found.map(({ event }) => event.session))];
-  if (ids.length === 0) return { events: 0, sessions };
+  if (ids.length === 0) return { events: 0, sessions, scrubbed: true };
   // The note goes first: a crash after it leaves a note and a text, never an erasure that nobody noted.
   for (const session of sessions) {
     const own = found.filter(({ event }) => event.session === session).map(({ event }) => event.id);
@@ -57,7 +59,7 @@ export async function forget(store: Store, target: ForgetTarget, now: number): P
   }
   const events = await store.erase(ids);
   await refreshSummaries(store);
-  return { events, sessions };
+  return { events, sessions, scrubbed: await store.scrub() };
 }
 
 async function matching(store: Store, words: string): Promise<Stored[]> {

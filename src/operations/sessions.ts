@@ -83,8 +83,8 @@ export async function findSession(store: Store, wanted: string): Promise<Session
   throw new TidemarkError("SESSION_AMBIGUOUS", `"${wanted}" matches ${found.length} sessions:\n${some.join("\n")}${found.length > 5 ? "\n  …" : ""}`);
 }
 
-/** The newest session of a project; of any project where `project` is undefined. */
-export async function latestSession(store: Store, project?: string): Promise<SessionSummary | undefined> {
+/** The newest session of a project, else the newest of all. */
+export async function latestSession(store: Store, project: string): Promise<SessionSummary | undefined> {
   const all = await listSessions(store);
-  return all.find((summary) => project === undefined || summary.project === project);
+  return all.find((summary) => summary.project === project) ?? all[0];
 }

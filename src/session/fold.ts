@@ -359,7 +359,9 @@ function tokensOf(events: readonly Event[]): Tokens {
 
 function titleOf(events: readonly Event[], turns: readonly Turn[]): string {
   const named = (by: "user" | "agent"): string | undefined => events.findLast((event): event is EventOf<"session.named"> => event.type === "session.named" && event.payload.by === by)?.payload.name;
-  const first = turns.find((turn) => turn.kind === "user" && turn.prompt.trim() !== "") ?? turns[0];
+  // "hi" and "yes" name nothing: the first words that say what it is about.
+  const asked = turns.filter((turn) => turn.kind === "user" && turn.prompt.trim() !== "");
+  const first = asked.find((turn) => turn.prompt.trim().split(/\s+/).length >= 4) ?? asked[0] ?? turns[0];
   return clip(named("user") ?? named("agent") ?? headline(first?.prompt ?? ""), 120);
 }
 

@@ -49,6 +49,8 @@ export interface EventStore {
    * `session.started`, `.forked` and `.resumed` keep theirs: other events are hung on them.
    */
   erase(ids: readonly string[]): Promise<number>;
+  /** Empties what a store keeps of old pages beside its files. False while another process still reads them. */
+  scrub(): Promise<boolean>;
   /** Ids of every session with events, with the position of its newest one. */
   heads(): Promise<Map<string, Position>>;
   head(): Promise<{ position: Position; link: string }>;

@@ -204,7 +204,7 @@ export class Translator {
       }
       case "cost-state": {
         const usd = record["totalCostUSD"];
-        if (typeof usd !== "number" || !(usd >= 0)) return kind;
+        if (typeof usd !== "number" || !Number.isFinite(usd) || usd < 0) return kind;
         events.push(make("cost", `${where.session}:cost:${usd}`, where, { usd }));
         return undefined;
       }
@@ -227,6 +227,7 @@ export class Translator {
     }
     const images = blocks.filter((block) => block.type === "image").length;
     const sidechainTask = record["isSidechain"] === true && !this.#keptParent.size;
+    const before = events.length;
     for (const [i, block] of blocks.entries()) {
       if (block.type === "tool_result") {
         this.#result(events, block, record, where);
@@ -242,7 +243,7 @@ export class Translator {
       const kind = told.kind === "user" && (where.thread !== undefined || sidechainTask) ? "subagent" : told.kind;
       events.push(make("prompt", `${id}#${i}`, where, { text: told.text, kind, ...(images > 0 && kind === "user" ? { images } : {}) }));
     }
-    if (events.length === 0 && images > 0) events.push(make("prompt", `${id}#0`, where, { text: "", kind: "user", images }));
+    if (events.length === before && images > 0) events.push(make("prompt", `${id}#0`, where, { text: "", kind: "user", images }));
     return "user record without content";
   }
 

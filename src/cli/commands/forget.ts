@@ -45,6 +45,7 @@ touched: delete them there, too. Without --yes nothing is erased.`,
       throw new TidemarkError("FORGET_NEEDS_YES", `${plural(found.length, "event")} would be erased for good`);
     }
     const result = await forget(store, target, context.now);
+    if (!result.scrubbed) terminal.warn("another process still reads old pages of the store, in which the text stands; when it has ended, `tidemark doctor` empties them");
     terminal.answer({ ...result, applied: true }, () => terminal.line(result.events === 0 ? "Nothing stored holds that; there was nothing to erase." : `${plural(result.events, "event")} erased for good in ${plural(result.sessions.length, "session")}. The chain still verifies; the agent's own transcripts still hold the text.`));
     return 0;
   },

@@ -21,8 +21,10 @@ gone is not stated as fact. Never more than the budget, less when there is littl
     const store = await context.store();
     const budget = count(options["budget"], "--budget");
     const wanted = args[0];
-    const summary = wanted !== undefined ? await findSession(store, wanted) : ((await latestSession(store, projectOf(context.cwd))) ?? (await latestSession(store)));
+    const here = projectOf(context.cwd);
+    const summary = wanted !== undefined ? await findSession(store, wanted) : (await latestSession(store, here));
     if (summary === undefined) throw new TidemarkError("NO_SESSIONS", "No sessions are stored yet");
+    if (wanted === undefined && summary.project !== here) context.terminal.warn(`no session of ${here} is kept; this is the latest of all, of ${summary.project}`);
     const { session, text, tokens, lines, left_out, command: line } = await resume(store, summary.id, budget);
     context.terminal.answer({ session, text, tokens, lines, left_out, command: line }, () => {
       if (text === "") context.terminal.line("There is nothing worth saying of this session within the budget.");

@@ -106,6 +106,10 @@ class InProcessStore implements Store {
     return positions.size;
   }
 
+  async scrub(): Promise<boolean> {
+    return true;
+  }
+
   async heads(): Promise<Map<string, Position>> {
     const sessions = new Set(this.#place.rows.map(({ envelope }) => envelope.session));
     return new Map([...sessions].map((session) => [session, Math.max(...this.#members(session))]));

@@ -2,7 +2,7 @@
  * Opening the two files of a store, `log.db` and `objects.db`, and the pragmas they need. `mmap_size` is never set:
  * it is a reported amplifier of WAL damage.
  */
-import { chmodSync, existsSync, mkdirSync, statSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { asTidemarkError, TidemarkError } from "../../base/errors.ts";
 import { openDatabase, type Database, type Statement } from "./driver.ts";
@@ -52,9 +52,10 @@ export function openFiles(folder: string): Files {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     if (!statSync(folder).isDirectory()) throw new TidemarkError("HOME_UNWRITABLE", `${folder} is not a folder`);
-    // A folder of ours that was opened to others is closed again; one that was there before with other things is not ours
-    // to close, and the files in it are for their owner alone anyway.
-    if (process.platform !== "win32" && existsSync(join(folder, "log.db")) && (statSync(folder).mode & 0o077) !== 0) chmodSync(folder, 0o700);
+    // A folder of ours that is open to others is closed; one that was there before with other things in it is not ours to
+    // close, and the files of the store are for their owner alone anyway.
+    const ours = existsSync(join(folder, "log.db")) || readdirSync(folder).length === 0;
+    if (process.platform !== "win32" && ours && (statSync(folder).mode & 0o077) !== 0) chmodSync(folder, 0o700);
   } catch (error) {
     if (error instanceof TidemarkError) throw error;
     const { code } = error as NodeJS.ErrnoException;

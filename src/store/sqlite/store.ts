@@ -7,7 +7,7 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
 import { deflateRawSync, inflateRawSync } from "node:zlib";
-import { asTidemarkError, TidemarkError } from "../../base/errors.ts";
+import { asTidemarkError } from "../../base/errors.ts";
 import type { Event, EventType } from "../../event/schema.ts";
 import type { SessionSummary } from "../../session/summary.ts";
 import type { Appended, Position, SearchAnswer, SearchFilter, SourceState, Store, Stored } from "../store.ts";
@@ -151,6 +151,10 @@ class SqliteStore implements Store {
       if (ids.length > 0) this.#scrub();
       return erased;
     });
+  }
+
+  async scrub(): Promise<boolean> {
+    return guarded(() => this.#emptyWal());
   }
 
   async heads(): Promise<Map<string, Position>> {
@@ -340,13 +344,15 @@ class SqliteStore implements Store {
     return (row["deflated"] ? inflateRawSync(body) : Buffer.from(body)).toString("utf8");
   }
 
-  /** After erasing: merges the index so that deleted terms leave it, and empties the WAL files. */
+  /** After erasing: merges the index, so that deleted terms leave it, and empties the WAL files as far as it can. */
   #scrub(): void {
     this.#log.database.exec("INSERT INTO words(words) VALUES ('optimize')");
-    for (const { database } of [this.#log, this.#objects]) {
-      const row = database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get();
-      if (row?.["busy"] === 1) throw new TidemarkError("STORE_BUSY", "Erased, but another process still reads the old pages of the write-ahead log", { hint: "Let other tidemark processes end, then `tidemark doctor` empties it" });
-    }
+    this.#emptyWal();
+  }
+
+  /** False while another process reads old pages. */
+  #emptyWal(): boolean {
+    return [this.#log, this.#objects].every(({ database }) => database.prepare("PRAGMA wal_checkpoint(TRUNCATE)").get()?.["busy"] === 0);
   }
 }
 
