@@ -18,12 +18,14 @@ CREATE TABLE event (
   salt     BLOB,
   payload  ANY             -- TEXT: JSON; BLOB: deflated JSON; NULL: erased
 ) STRICT;
+CREATE INDEX event_time ON event (time);
 CREATE INDEX event_session ON event (session, position);
 CREATE INDEX event_link ON event (type, position) WHERE type IN ('session.forked', 'session.resumed');
 CREATE TABLE head (only INTEGER PRIMARY KEY CHECK (only = 1), position INTEGER NOT NULL, link BLOB NOT NULL) STRICT;
 CREATE TABLE tip (session TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE object_use (hash BLOB NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (hash, position)) STRICT, WITHOUT ROWID;
 CREATE TABLE shared (session TEXT NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (session, position)) STRICT, WITHOUT ROWID;
+CREATE TABLE awaited (id TEXT NOT NULL, session TEXT NOT NULL, PRIMARY KEY (id, session)) STRICT, WITHOUT ROWID;
 CREATE TABLE summary (session TEXT PRIMARY KEY, up_to INTEGER NOT NULL, ended INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
 CREATE VIRTUAL TABLE words USING fts5(body, names, tags, content='', contentless_delete=1, detail=column, tokenize='porter unicode61 remove_diacritics 2');
 CREATE TABLE source (path TEXT PRIMARY KEY, size INTEGER NOT NULL, modified REAL NOT NULL, report TEXT NOT NULL) STRICT;

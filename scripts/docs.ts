@@ -166,7 +166,8 @@ function families(): string {
 function samples(): { sessions: string; resume: string } {
   if (transcripts(EXAMPLES).length === 0) return { sessions: "(examples/ is not there yet)", resume: "(examples/ is not there yet)" };
   tidemark("import");
-  return { sessions: fenced(`$ tidemark sessions\n${tidemark("sessions")}`), resume: fenced(`$ tidemark resume --budget 600\n${tidemark("resume", "--budget", "600")}`) };
+  const latest = (JSON.parse(tidemark("sessions", "--json")) as { data: { id: string }[] }).data[0]!.id;
+  return { sessions: fenced(`$ tidemark sessions\n${tidemark("sessions")}`), resume: fenced(`$ tidemark resume ${latest.slice(0, 8)} --budget 600\n${tidemark("resume", latest, "--budget", "600")}`) };
 }
 
 // ---- writing them down ----

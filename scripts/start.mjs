@@ -21,8 +21,11 @@ if (!own) {
 run("import");
 console.log();
 run("sessions", "--limit", "8");
-console.log();
-run("resume");
+const latest = JSON.parse(spawnSync(process.execPath, [cli, "sessions", "--limit", "1", "--json"], { env: environment, encoding: "utf8" }).stdout).data[0];
+if (latest !== undefined) {
+  console.log();
+  run("resume", latest.id);
+}
 console.log(`\nNext: ${own ? "" : `TIDEMARK_HOME=${environment.TIDEMARK_HOME} `}node dist/tidemark.js search "words to find"`);
 
 function run(...args) {

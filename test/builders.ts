@@ -36,6 +36,7 @@ export function summary(id: string, given: Partial<SessionSummary> = {}): Sessio
     id,
     agent: "claude-code",
     project: "/work/app",
+    cwd: "/work/app",
     started: START,
     ended: START + 60_000,
     ending: "completed",

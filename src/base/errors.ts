@@ -19,6 +19,7 @@ export const ERRORS = {
   USAGE: { kind: "user", hint: "tidemark --help", meaning: "The command line could not be understood." },
   SESSION_UNKNOWN: { kind: "user", hint: "tidemark sessions", meaning: "No stored session has that id or name." },
   SESSION_AMBIGUOUS: { kind: "user", hint: "Give more characters of the id; `tidemark sessions` lists them.", meaning: "More than one stored session begins with that id." },
+  NO_SESSION_HERE: { kind: "user", hint: "tidemark sessions, then tidemark resume SESSION", meaning: "No stored session belongs to the project of this directory." },
   NO_SESSIONS: { kind: "user", hint: "tidemark import", meaning: "Nothing has been imported yet, so there is nothing to answer from." },
   PATH_MISSING: { kind: "user", hint: "Check the path; without one, `tidemark import` finds the agent's own folder.", meaning: "A path given on the command line does not exist." },
   PATH_UNREADABLE: { kind: "environment", hint: "Check the permissions of the path, then `tidemark import` again.", meaning: "A file or folder exists but could not be read." },

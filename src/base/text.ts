@@ -23,8 +23,9 @@ export function printable(text: string): string {
     .replace(/\u001b(?:\[[0-9;?]*[ -/]*[@-~]|\][^\u0007\u001b]*(?:\u0007|\u001b\\)|[@-Z\\-_])/g, "")
     // oxlint-disable-next-line no-control-regex
     .replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, "")
-    // Bidirectional overrides can make a path or command read as another one.
-    .replace(/[\u202a-\u202e\u2066-\u2069]/g, "");
+    // Bidirectional overrides can make a path or command read as another one; tag characters and characters without
+    // width can carry words that only a model reads.
+    .replace(/[\u200b\u202a-\u202e\u2060-\u2069\ufeff]|[\u{e0000}-\u{e007f}]/gu, "");
 }
 
 export function baseName(path: string): string {

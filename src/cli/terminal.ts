@@ -73,6 +73,11 @@ export class Terminal {
     this.#streams.stderr.write(`${this.style("yellow", "note ", "err")} ${printable(text)}\n`);
   }
 
+  /** For people, and not part of the answer: on standard error, so that a pipe does not get it. */
+  aside(text: string): void {
+    if (!this.json) this.#streams.stderr.write(`${this.style("dim", printable(text), "err")}\n`);
+  }
+
   line(text = ""): void {
     const coloured = this.#streams.stdout.isTTY === true && !this.#streams.noColor;
     this.#write(coloured ? text.split(OWN_CODES).map((part, i) => (i % 2 === 0 ? printable(part) : part)).join("") : printable(text));

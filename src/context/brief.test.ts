@@ -134,6 +134,19 @@ describe("the tree as it is now", () => {
     expect(lines.find(({ check }) => check === "gone")).toBeDefined();
   });
 
+  test("a sentence that names what is gone says so", () => {
+    const { text } = briefOf((c) => {
+      c.user("Where is the entry point of this program?");
+      c.call("Read", { file_path: "/work/app/src/entry.ts" }, "export function bootEverything() {}");
+      c.agent("We decided to keep entry.ts because bootEverything is called from outside.");
+    }, 1500, standing("gone"));
+    expect(text).toMatch(/^- ✗ We decided to keep entry\.ts because/m);
+  });
+
+  test("a file that nothing is known of is marked as not checked", () => {
+    expect(briefOf(work, 1500, () => undefined).text).toMatch(/^\? uploader\.ts ·1/m);
+  });
+
   test("a file that was changed since is marked, and only names it still has are given", () => {
     const { text, lines } = briefOf(work, 1500, standing("changed", ["retryWithBackoff"]));
     expect(text).toMatch(/~ uploader\.ts ·1: retryWithBackoff$/m);
@@ -152,8 +165,8 @@ describe("the tree as it is now", () => {
     expect(text).not.toContain("## Commands");
   });
 
-  test("files are asked about with their names and what was last written", () => {
+  test("files are asked about by all their paths, with their names", () => {
     const draft = draftBrief(foldSession("s1", conversation(work)));
-    expect(questions(draft, 5)).toContainEqual({ path: "/work/app/src/uploader.ts", names: expect.arrayContaining(["retryWithBackoff", "retryPolicy"]), written: ["retryWithBackoff(sendChunk)"] });
+    expect(questions(draft, 5)).toContainEqual({ file: "uploader.ts", paths: ["/work/app/src/uploader.ts"], names: expect.arrayContaining(["retryWithBackoff", "retryPolicy"]) });
   });
 });

@@ -61,7 +61,8 @@ export interface Facts {
   readonly commands: Map<string, CommandFact>;
   /** Base name of each file to every path it was named by. */
   readonly paths: Map<string, Map<string, number>>;
-  readonly written: Map<string, string[]>;
+  /** Base name of each file to the whole text the agent last wrote; absent once it was edited in parts. */
+  readonly written: Map<string, string>;
 }
 
 /** Long outputs are read to here: what stands further down was shown, but not worked with. */
@@ -85,7 +86,7 @@ class Collector implements Facts {
   readonly facts = new Map<string, Fact>();
   readonly commands = new Map<string, CommandFact>();
   readonly paths = new Map<string, Map<string, number>>();
-  readonly written = new Map<string, string[]>();
+  readonly written = new Map<string, string>();
   readonly #total: number;
   #seen = 0;
 
@@ -146,8 +147,8 @@ class Collector implements Facts {
       const body = bodies.join("\n");
       this.#count(body.slice(0, 3 * READ_OF_OUTPUT), "body", at, turn);
       this.#names(`${targets}\n${body.slice(0, 3 * READ_OF_OUTPUT)}`, baseName(path), /Edit|Write/.test(tool) ? 3 : 1, at);
-      const written = fields["new_string"] ?? fields["content"];
-      if (typeof written === "string" && call?.outcome === "returned") this.written.set(path, [...(this.written.get(path) ?? []).slice(-4), written]);
+      if (tool === "Write" && typeof fields["content"] === "string" && call?.outcome === "returned") this.written.set(baseName(path), fields["content"]);
+      else if (/Edit/.test(tool)) this.written.delete(baseName(path));
     }
     if (typeof fields["command"] === "string" && call !== undefined) this.#command(fields["command"], call, at, turn);
   }
@@ -252,7 +253,9 @@ class Collector implements Facts {
 function* pathsIn(text: string): Generator<string> {
   for (const match of text.matchAll(ENDING)) {
     let from = match.index;
-    while (from > 0 && isPathUnit(text.charCodeAt(from - 1))) from -= 1;
+    // No path is longer; without an end to it a text that is one run of them would be walked for each.
+    const least = Math.max(0, from - 300);
+    while (from > least && isPathUnit(text.charCodeAt(from - 1))) from -= 1;
     // "*_test.go" is a pattern and no file.
     if (text[from - 1] !== "*") yield text.slice(from, match.index + match[0].length);
   }
@@ -270,10 +273,10 @@ const DULL =
 /** The simple commands of a shell line by their first three words; what stands in quotes or here-documents is no command. */
 export function commandHeads(line: string): string[] {
   const heads: string[] = [];
-  const bare = line.replace(/<<-?\s*(['"]?)(\w+)\1[\s\S]*?(?:\n\2\b|$)/g, "").replace(/"(?:[^"\\]|\\.)*"|'[^']*'/g, (quoted) => (/[\n;|&]/.test(quoted) ? "'…'" : quoted));
+  const bare = line.replace(/\\\n/g, " ").replace(/<<-?\s*(['"]?)(\w+)\1[\s\S]*?(?:\n\2\b|$)/g, "").replace(/"(?:[^"\\]|\\.)*"|'[^']*'/g, (quoted) => (/[\n;|&]/.test(quoted) ? "'…'" : quoted));
   for (const part of bare.split(/&&|\|\||[;\n|]/)) {
-    const plain = part.trim().replace(/^\w+=\S+\s+/, "").replace(/\s*\d?>&?\d?\s*\S*/g, "").trim();
-    if (plain === "" || plain.startsWith("#") || DULL.test(plain)) continue;
+    const plain = part.trim().replace(/^(?:if|then|else|elif|do|while|until|for|case|time|sudo|!)\s+(?:!\s+)?/, "").replace(/^\w+=\S+\s+/, "").replace(/\s*\d?>&?\d?\s*\S*/g, "").trim();
+    if (plain === "" || plain.startsWith("#") || /^(?:read|fi|done|esac|\w+ in)\b/.test(plain) || DULL.test(plain)) continue;
     const words = plain.split(/\s+/);
     if (words.length < 2 || !/^[\w./][\w./-]*$/.test(words[0]!)) continue;
     heads.push(words.slice(0, 3).join(" "));

@@ -28,18 +28,16 @@ export async function examine(store: Store, clock: () => number, progress?: (lab
     seconds[name] = Math.round((clock() - from) / 10) / 100;
     return result;
   };
-  // A process that died while erasing left its note: what it names is erased to the end.
-  const promised = (await store.ofTypes(["forgotten"])).flatMap(({ event }) => (event.type === "forgotten" ? event.payload.events : []));
-  const finished = await store.erase(promised);
   await store.scrub();
   const { events, problems } = await timed("verify", () => verify(store, progress));
-  const mended: string[] = finished === 0 ? [] : [`${finished} events that were to be forgotten are erased now`];
+  const mended: string[] = [];
   let left = problems;
   if (problems.some(({ code }) => code === "INDEX_DIFFERS" || code === "MEMBERSHIP_DIFFERS")) {
     await timed("rebuild of the text index", () => store.rebuildIndex((done, total) => progress?.("rebuilding the text index", done, total)));
     mended.push("the text index and what forks share were built anew from the log");
   }
-  if (problems.some(({ code }) => code === "SUMMARY_DIFFERS")) {
+  // Rebuilding what forks share changes what their summaries add up to.
+  if (problems.some(({ code }) => code === "SUMMARY_DIFFERS" || code === "MEMBERSHIP_DIFFERS")) {
     await timed("rebuild of the summaries", async () => {
       await store.dropSummaries();
       await refreshSummaries(store);

@@ -22,7 +22,7 @@ export function readExported(value: Record<string, unknown>): Event | undefined 
 
 export function exportMarkdown(story: Story): string {
   const { summary } = story;
-  const lines = [`# ${summary.title || summary.id}`, "", `Session \`${summary.id}\` of ${summary.agent} in \`${summary.project}\`, ${date(summary.started)} to ${date(summary.ended)}; ${summary.ending}.`, ""];
+  const lines = [`# ${printable(summary.title || summary.id)}`, "", `Session \`${printable(summary.id)}\` of ${printable(summary.agent)} in \`${printable(summary.project)}\`, ${date(summary.started)} to ${date(summary.ended)}; ${summary.ending}.`, ""];
   for (const turn of story.turns) lines.push(...turnMarkdown(turn, `## ${turn.n}. ${date(turn.started)}`));
   for (const turn of story.rewound) lines.push(...turnMarkdown(turn, `## Gone back on. ${date(turn.started)}`));
   return `${lines.join("\n").trimEnd()}\n`;

@@ -25,8 +25,16 @@ export interface Forgotten {
   readonly scrubbed: boolean;
 }
 
-/** Events that hold no words of anyone: erasing them would only break what the rest is hung on. */
+/** Events that the rest is hung on: where a session began, what is shared, what was spent. They hold names of folders and branches. */
 const KEPT = new Set<EventType>(["session.started", "session.forked", "session.resumed", "forgotten", "usage", "cost", "thinking", "model.changed"]);
+
+/**
+ * How many events hold these words where they stay: the folder and branch a session began in, what a fork shares. Other
+ * events are hung on them, and without them nothing can be found again.
+ */
+export async function stays(store: Store, words: string): Promise<number> {
+  return (await scanFor(store, words, true)).length;
+}
 
 /** What would be erased. */
 export async function findForgettable(store: Store, target: ForgetTarget): Promise<Stored[]> {
@@ -62,14 +70,18 @@ export async function forget(store: Store, target: ForgetTarget, now: number): P
   return { events, sessions, scrubbed: await store.scrub() };
 }
 
-async function matching(store: Store, words: string): Promise<Stored[]> {
+function matching(store: Store, words: string): Promise<Stored[]> {
+  return scanFor(store, words, false);
+}
+
+async function scanFor(store: Store, words: string, kept: boolean): Promise<Stored[]> {
   const found: Stored[] = [];
   for (let after = 0; ; ) {
     const page = await store.scan(after, 500);
     const last = page.at(-1);
     if (last === undefined) return found;
     // The words may stand in a part of the payload that is not searched, such as the path of a touched file.
-    found.push(...page.filter(({ event, erased }) => !erased && !KEPT.has(event.type) && (searchable(event).includes(words) || JSON.stringify(event.payload).includes(words))));
+    found.push(...page.filter(({ event, erased }) => !erased && KEPT.has(event.type) === kept && (searchable(event).includes(words) || JSON.stringify(event.payload).includes(words))));
     after = last.position;
   }
 }

@@ -225,7 +225,10 @@ class Intake {
     if (session === undefined) return;
     const byOther = new Map<string, string[]>();
     for (const [id, other] of await this.#store.known([...this.#ids])) {
-      if (other !== session) byOther.set(other, [...(byOther.get(other) ?? []), id]);
+      if (other === session) continue;
+      const records = byOther.get(other);
+      if (records === undefined) byOther.set(other, [id]);
+      else records.push(id);
     }
     for (const [from, records] of byOther) {
       const [first] = await this.#store.get([records[0]!]);
@@ -362,7 +365,7 @@ async function countExpiring(files: readonly SourceFile[], own: string, options:
 function refuseWhenNothingLoaded(paths: readonly string[], report: ImportReport): void {
   if (paths.length === 0 || report.files === 0 || report.accounted > report.quarantined.length) return;
   const whole = report.quarantined.find(({ line }) => line === 0) ?? report.quarantined[0];
-  if (whole === undefined || report.added > 0) return;
+  if (whole === undefined || report.added > 0 || report.duplicates > 0) return;
   throw new TidemarkError(whole.line === 0 && /permission|cannot be read/.test(whole.reason) ? "PATH_UNREADABLE" : "NOT_A_TRANSCRIPT", `${whole.file}: ${whole.reason}`);
 }
 

@@ -1,15 +1,16 @@
 /** The brief for taking up work again: a session's story, checked against the tree as it is now. */
 import { loadTokenizer, type CountTokens } from "../base/tokens.ts";
-import { draftBrief, packBrief, questions, type Brief, type Draft } from "../context/brief.ts";
+import { draftBrief, packBrief, questions, type Brief, type Draft, type PackOptions } from "../context/brief.ts";
 import { resumeCommand } from "../agents/claude-code/sources.ts";
 import { checkFile, commandStands, isHere, type FileAnswer } from "../worktree/check.ts";
+import { treeOf } from "../worktree/project.ts";
 import type { Store } from "../store/store.ts";
 import { story } from "./sessions.ts";
 
 export interface Resume extends Brief {
   readonly session: string;
   /** The agent's own command for going on in the session itself. */
-  readonly command: string;
+  readonly command: string | undefined;
 }
 
 export const DEFAULT_BUDGET = 1500;
@@ -22,12 +23,14 @@ export async function resume(store: Store, session: string, budget: number, coun
   const { project } = told.summary;
   const countTokens = count ?? (await loadTokenizer());
   const draft = draftBrief(told);
-    const brief = packBrief(draft, { budget, countTokens, ...(isHere(project) ? checkedBy(draft, project, told.summary.ended) : {}) });
-  return { session, ...brief, command: resumeCommand(session, project) };
+  const { cwd, ended } = told.summary;
+    const brief = packBrief(draft, { budget, countTokens, ...(isHere(cwd || project) ? checkedBy(draft, cwd || project, ended) : {}) });
+  return { session, ...brief, command: resumeCommand(session, cwd || project) };
 }
 
-function checkedBy(draft: Draft, project: string, since: number): { standing: (path: string) => FileAnswer | undefined; commandStands: (head: string) => boolean | undefined } {
+function checkedBy(draft: Draft, cwd: string, since: number): Pick<PackOptions, "root" | "standing" | "commandStands"> {
+  const root = treeOf(cwd);
   const answers = new Map<string, FileAnswer | undefined>();
-  for (const question of questions(draft, LOOKED_AT)) answers.set(question.path, checkFile(project, question, since));
-  return { standing: (path) => answers.get(path), commandStands: (head) => commandStands(project, head) };
+  for (const { file, ...question } of questions(draft, LOOKED_AT)) answers.set(file, checkFile(root, [cwd, root], question, since));
+  return { root, standing: (file) => answers.get(file), commandStands: (head) => commandStands(cwd, head) ?? commandStands(root, head) };
 }

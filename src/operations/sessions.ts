@@ -46,10 +46,15 @@ export async function refreshSummaries(store: Store): Promise<number> {
 
 /** Sessions with a conversation, newest first, each with where it came from. */
 export async function listSessions(store: Store): Promise<SessionSummary[]> {
+  return (await allSessions(store)).filter(({ turns }) => turns > 0);
+}
+
+/** Those without a turn, too: what is kept of them can be found, shown and forgotten. */
+async function allSessions(store: Store): Promise<SessionSummary[]> {
   await refreshSummaries(store);
   const all = (await store.summaries()).map(({ summary }) => summary);
   const lineage = lineageOf(all, await links(store));
-  return all.filter(({ turns }) => turns > 0).map((summary) => ({ ...summary, ...lineage.get(summary.id) }));
+  return all.map((summary) => ({ ...summary, ...lineage.get(summary.id) }));
 }
 
 /** For each event the session it was said in; without forks that is the one it was recorded under. */
@@ -70,7 +75,7 @@ async function links(store: Store): Promise<Event[]> {
 
 /** A session by its id, the beginning of its id, or its title. */
 export async function findSession(store: Store, wanted: string): Promise<SessionSummary> {
-  const all = await listSessions(store);
+  const all = await allSessions(store);
   if (all.length === 0) throw new TidemarkError("NO_SESSIONS", "No sessions are stored yet");
   const exact = all.find(({ id }) => id === wanted);
   if (exact !== undefined) return exact;

@@ -30,5 +30,6 @@ export async function status(store: Store, project: string): Promise<Status> {
   if (told.openCall !== undefined) open.unshift(`outcome unknown: ${told.openCall.tool} ${JSON.stringify(told.openCall.input)}`);
   const parents = new Set(all.map(({ parent }) => parent));
   const unfinished = here.slice(1).filter(({ id, ending }) => ABNORMAL.has(ending) && !parents.has(id)).slice(0, 3);
-  return { ...base, latest, open, waiting: openQuestions(told), unfinished, command: resumeCommand(latest.id, latest.project) };
+  const command = resumeCommand(latest.id, latest.cwd || latest.project);
+  return { ...base, latest, open, waiting: openQuestions(told), unfinished, ...(command === undefined ? {} : { command }) };
 }

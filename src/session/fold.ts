@@ -125,7 +125,9 @@ function before(node: Node, nodes: Map<string, Node>, order: readonly Node[]): N
 function livePath(nodes: Map<string, Node>): Set<string> {
   const order = [...nodes.values()];
   const live = new Set<string>();
-  for (let at = order.at(-1); at !== undefined && !live.has(at.id); at = before(at, nodes, order)) live.add(at.id);
+  // From the last words or work: what the client notes later can hang on a branch that was gone back on.
+  const leaf = order.findLast(({ events }) => events.some((event) => event.type !== "turn.ended" && !(event.type === "prompt" && !begins(event, true)))) ?? order.at(-1);
+  for (let at = leaf; at !== undefined && !live.has(at.id); at = before(at, nodes, order)) live.add(at.id);
   return live;
 }
 
@@ -325,6 +327,7 @@ function summarise(id: string, events: readonly Event[], turns: readonly Turn[])
     id,
     agent: events[0]?.agent ?? "unknown",
     project: started?.payload.project ?? started?.payload.cwd ?? "",
+    cwd: started?.payload.cwd ?? "",
     ...(branch === undefined || branch === "" ? {} : { branch }),
     started: begin,
     ended: times.reduce((latest, time) => Math.max(latest, time), begin),

@@ -32,6 +32,8 @@ export interface SessionSummary {
   readonly parent?: string;
   readonly relation?: "forked" | "resumed";
   readonly project: string;
+  /** The folder it was begun in: the agent looks for it there. */
+  readonly cwd: string;
   readonly branch?: string;
   readonly started: number;
   readonly ended: number;

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { checkFile, commandStands } from "./check.ts";
-import { projectOf } from "./project.ts";
+import { projectOf, treeOf } from "./project.ts";
 
 let project = "";
 const ENDED = Date.UTC(2026, 0, 1);
@@ -12,7 +12,8 @@ const put = (name: string, text: string, modified: number): void => {
   writeFileSync(join(project, name), text);
   utimesSync(join(project, name), modified / 1000, modified / 1000);
 };
-const ask = (path: string, names: string[] = [], written: string[] = []): ReturnType<typeof checkFile> => checkFile(project, { path, names, written }, ENDED);
+const ask = (path: string | string[], names: string[] = [], written?: string): ReturnType<typeof checkFile> =>
+  checkFile(project, [join(project, "src"), project], { paths: [path].flat(), names, ...(written === undefined ? {} : { written }) }, ENDED);
 
 beforeAll(() => {
   project = mkdtempSync(join(tmpdir(), "tidemark-check-"));
@@ -24,26 +25,41 @@ beforeAll(() => {
 afterAll(() => rmSync(project, { recursive: true }));
 
 describe("checkFile", () => {
-  test("untouched since the session: current, with the names it has", () => {
-    expect(ask("src/old.ts", ["keepThis", "goneName"])).toEqual({ check: "current", names: new Set(["keepThis"]) });
+  test("untouched since the session: current, with the names it has as whole words", () => {
+    expect(ask("src/old.ts", ["keepThis", "goneName", "keepTh"])).toEqual({ path: join(project, "src/old.ts"), check: "current", names: new Set(["keepThis"]) });
   });
 
-  test("touched since: changed", () => {
+  test("touched since: changed, also where some text of the agent's is still in it", () => {
     expect(ask("src/new.ts", ["other"])).toMatchObject({ check: "changed" });
+    expect(ask("src/new.ts", [], "other")).toMatchObject({ check: "changed" });
   });
 
-  test("touched since, as a checkout does, but with what was last written still in it: current", () => {
-    expect(ask("src/new.ts", [], ["export const other"])).toMatchObject({ check: "current" });
+  test("touched since, as a checkout does, but the very text that was written: current", () => {
+    expect(ask("src/new.ts", [], "export const other = 1;")).toMatchObject({ check: "current" });
   });
 
-  test("not there: gone", () => {
-    expect(ask("src/never.ts")).toEqual({ check: "gone" });
+  test("a relative path starts at the session's own folder first", () => {
+    expect(ask("old.ts")).toMatchObject({ path: join(project, "src/old.ts") });
+  });
+
+  test("one of several files of that name that is still there is the one that is meant", () => {
+    expect(ask([join(project, "gone/old.ts"), join(project, "src/old.ts")])).toMatchObject({ path: join(project, "src/old.ts"), check: "current" });
+  });
+
+  test("a whole path that is not there, or whose folder has become a file: gone", () => {
     expect(ask(join(project, "src/never.ts"))).toEqual({ check: "gone" });
+    expect(ask(join(project, "src/old.ts/below.ts"))).toEqual({ check: "gone" });
   });
 
-  test("a bare name, or a path outside of the project, is not said to be gone", () => {
+  test("a name in prose that leads nowhere is not said to be gone", () => {
     expect(ask("never.ts")).toBeUndefined();
-    expect(ask("/somewhere/else/never.ts")).toBeUndefined();
+    expect(ask("src/never.ts")).toBeUndefined();
+  });
+
+  test("nothing outside of the tree is looked at, and a name that cannot be one is no failure", () => {
+    expect(ask("/etc/hostname")).toBeUndefined();
+    expect(ask("../../etc/hostname")).toBeUndefined();
+    expect(ask("x".repeat(300))).toBeUndefined();
   });
 });
 
@@ -54,6 +70,8 @@ describe("commandStands", () => {
     ["npm test", false],
     ["./src/old.ts", true],
     ["./scripts/gone.sh now", false],
+    ["python scripts/gone.py --all", false],
+    ["node src/old.ts", true],
     ["go test ./...", undefined],
   ])("%s: %s", (command, stands) => {
     expect(commandStands(project, command)).toBe(stands);
@@ -65,6 +83,16 @@ describe("projectOf", () => {
     writeFileSync(join(project, ".git"), "gitdir: elsewhere");
     expect(projectOf(join(project, "src"))).toBe(projectOf(project));
     rmSync(join(project, ".git"));
+  });
+
+  test("of a linked worktree is the main one, whose tree it is not", () => {
+    const main = join(project, "main");
+    const linked = join(project, "linked");
+    for (const folder of [join(main, ".git/worktrees/linked"), linked]) mkdirSync(folder, { recursive: true });
+    writeFileSync(join(linked, ".git"), `gitdir: ${join(main, ".git/worktrees/linked")}\n`);
+    expect(projectOf(linked)).toBe(projectOf(main));
+    expect(treeOf(linked)).toBe(treeOf(linked));
+    expect(treeOf(linked)).not.toBe(treeOf(main));
   });
 
   test("is the folder itself where there is none, also one that is not on this machine", () => {

@@ -1,15 +1,30 @@
 /**
- * Which project a directory belongs to: the real path of the git toplevel it lies in, else the directory itself.
- * Git is not run for this: `.git` is looked for on the way up, which a linked worktree has as a file.
+ * Which tree and which project a directory belongs to. A tree is what git calls a working tree, found by looking for
+ * `.git` on the way up; git is not run for it. A project is the tree, or for a linked worktree the main one, so that
+ * sessions in worktrees are sessions of the same project. Without git both are the directory itself.
  */
-import { existsSync, realpathSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 
-export function projectOf(cwd: string): string {
+export function treeOf(cwd: string): string {
   const start = real(resolve(cwd));
   for (let at = start; ; at = dirname(at)) {
     if (existsSync(join(at, ".git"))) return at;
     if (dirname(at) === at) return start;
+  }
+}
+
+export function projectOf(cwd: string): string {
+  const tree = treeOf(cwd);
+  const git = join(tree, ".git");
+  try {
+    if (!statSync(git).isFile()) return tree;
+    // gitrepository-layout: a linked worktree's .git is a file "gitdir: <main>/.git/worktrees/<name>".
+    const main = /^gitdir: (.+)\/\.git\/worktrees\/[^/]+\s*$/.exec(readFileSync(git, "utf8"))?.[1];
+    return main === undefined ? tree : real(resolve(tree, main));
+  } catch {
+    // Not there, or not readable: then the tree speaks for itself.
+    return tree;
   }
 }
 

@@ -141,7 +141,7 @@ describe("a transcript with something wrong in it still gives the rest", () => {
     expect(prompts).toEqual(["word 1", "word 2", "word 3", "word 4"]);
     const [{ started, ended }] = (await ask(at, ["sessions"])).data;
     expect(started <= ended, `${started} to ${ended}`).toBe(true);
-    expect((await ask(at, ["resume"])).code).toBe(0);
+    expect((await ask(at, ["resume", ID])).code).toBe(0);
   });
 
   test("times that are none, or beyond all calendars", async () => {

@@ -2,7 +2,7 @@
  * Where Claude Code keeps what it remembers: transcripts, the prompt history, and the setting that says when it
  * deletes them. Everything is only read. What a transcript's lines mean is translate.ts.
  */
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { TidemarkError } from "../../base/errors.ts";
 import { isRecord } from "../../base/json.ts";
@@ -29,17 +29,23 @@ export interface Found {
 export async function findTranscripts(path: string): Promise<Found> {
   const files: SourceFile[] = [];
   const refused: { path: string; reason: string }[] = [];
+  // Links are followed (people keep these folders in a synced place), each folder once, so that a loop ends.
+  const visited = new Set<string>();
   const visit = async (at: string, named: boolean): Promise<void> => {
     try {
       const about = await stat(at);
+      if (about.isDirectory()) {
+        const place = await realpath(at);
+        if (visited.has(place)) return;
+        visited.add(place);
+      }
       if (about.isFile()) {
         if (named || at.endsWith(".jsonl")) files.push({ path: at, size: about.size, modified: about.mtimeMs });
       } else if (about.isDirectory()) {
         // Files before folders: a session's transcript comes before those of its subagents, and says when it began.
         const entries = (await readdir(at, { withFileTypes: true })).sort((a, b) => Number(a.isDirectory()) - Number(b.isDirectory()) || (a.name < b.name ? -1 : 1));
         for (const entry of entries) {
-          // Links to folders are not followed: a loop would never end, and what they point at has a place of its own.
-          if (entry.isDirectory() || entry.name.endsWith(".jsonl")) await visit(join(at, entry.name), false);
+          if (entry.isDirectory() || entry.isSymbolicLink() || entry.name.endsWith(".jsonl")) await visit(join(at, entry.name), false);
         }
       } else if (named) refused.push({ path: at, reason: "neither a file nor a folder" });
     } catch (error) {
@@ -114,9 +120,13 @@ export function parseHistoryLine(value: unknown): HistoryPrompt | undefined {
   return { text, time: Math.floor(timestamp), project: typeof project === "string" ? project : "", ...(typeof sessionId === "string" ? { session: sessionId } : {}) };
 }
 
-/** The agent's own command for taking a session up. */
-export function resumeCommand(session: string, project: string): string {
-  return `cd ${quote(project)} && claude --resume ${session}`;
+/**
+ * The agent's own command for taking a session up, in the folder it was begun in: the agent looks for it there. Both
+ * come from a transcript and are pasted into a shell, so both are quoted; an id that reads as an option gives none.
+ */
+export function resumeCommand(session: string, cwd: string): string | undefined {
+  if (session.startsWith("-") || /[\p{Cc}\p{Cf}]/u.test(session + cwd)) return undefined;
+  return `${cwd === "" ? "" : `cd ${quote(cwd.startsWith("-") ? `./${cwd}` : cwd)} && `}claude --resume ${quote(session)}`;
 }
 
 function quote(path: string): string {

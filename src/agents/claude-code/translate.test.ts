@@ -55,11 +55,21 @@ describe("who said it", () => {
 });
 
 describe("calls and results", () => {
-  const call = (name: string, input: object): object => assistant([{ type: "tool_use", id: "t1", name, input }]);
-  const result = (content: unknown, more: object = {}, block: object = {}): object => user([{ type: "tool_result", tool_use_id: "t1", content, ...block }], { uuid: "r1", parentUuid: "a1", ...more });
+  const call = (name: string, input: object): object => assistant([{ type: "tool_use", id: "toolu_0123456789abcdef", name, input }]);
+  const result = (content: unknown, more: object = {}, block: object = {}): object => user([{ type: "tool_result", tool_use_id: "toolu_0123456789abcdef", content, ...block }], { uuid: "r1", parentUuid: "a1", ...more });
 
   test("a call has the id of its source, and so has its result", () => {
-    expect(read([call("Bash", { command: "ls" }), result("a\nb")]).events.filter(({ type }) => type.startsWith("tool.")).map(({ id, type }) => [id, type])).toEqual([["t1", "tool.called"], ["t1:result", "tool.returned"]]);
+    expect(read([call("Bash", { command: "ls" }), result("a\nb")]).events.filter(({ type }) => type.startsWith("tool.")).map(({ id, type }) => [id, type])).toEqual([["toolu_0123456789abcdef", "tool.called"], ["toolu_0123456789abcdef:result", "tool.returned"]]);
+  });
+
+  test("ids that a gateway numbers anew in each session are told apart by their record", () => {
+    const numbered = (record: string, output: string): object[] => [
+      assistant([{ type: "tool_use", id: "call_0", name: "Bash", input: {} }], { uuid: record }),
+      user([{ type: "tool_result", tool_use_id: "call_0", content: output }], { uuid: `${record}r`, parentUuid: record }),
+    ];
+    const { events } = read([...numbered("a1", "one"), ...numbered("a2", "two")]);
+    expect(events.filter(({ type }) => type.startsWith("tool.")).map(({ id }) => id)).toEqual(["a1#0:call_0", "a1#0:call_0:result", "a2#0:call_0", "a2#0:call_0:result"]);
+    expect(events.flatMap((event) => (event.type === "tool.returned" ? [[event.payload.call, event.payload.output]] : []))).toEqual([["a1#0:call_0", "one"], ["a2#0:call_0", "two"]]);
   });
 
   test("a failure, a refusal and an interruption are told apart", () => {
@@ -221,7 +231,7 @@ describe("records that hold no fact", () => {
 test("whatever members a record lacks or has of a wrong kind, nothing is thrown and every event is valid", () => {
   const odd = [undefined, null, 0, -1, Infinity, "", "x", [], [null], [[]], {}, true, { type: 7 }, [{ type: "text" }, { type: "tool_use" }, { type: "tool_result" }]];
   const names = ["uuid", "parentUuid", "sessionId", "timestamp", "cwd", "gitBranch", "message", "agentId", "isMeta", "toolUseResult", "attachment", "data", "subtype", "compactMetadata", "summary", "prUrl", "totalCostUSD", "content"];
-  for (const base of [user("x"), user([{ type: "tool_result", tool_use_id: "t1", content: "y" }]), assistant([{ type: "tool_use", id: "t1", name: "Edit", input: { file_path: "/a" } }]), system("compact_boundary"), system("turn_duration"), { ...here, type: "attachment", uuid: "x", attachment: { type: "nested_memory", path: "/m" } }, { ...here, type: "progress", uuid: "x", data: { type: "agent_progress", agentId: "t", message: { type: "user", message: {} } } }, { type: "summary" }, { type: "ai-title" }, { type: "pr-link", sessionId: SESSION }, { type: "cost-state", sessionId: SESSION }]) {
+  for (const base of [user("x"), user([{ type: "tool_result", tool_use_id: "toolu_0123456789abcdef", content: "y" }]), assistant([{ type: "tool_use", id: "t1", name: "Edit", input: { file_path: "/a" } }]), system("compact_boundary"), system("turn_duration"), { ...here, type: "attachment", uuid: "x", attachment: { type: "nested_memory", path: "/m" } }, { ...here, type: "progress", uuid: "x", data: { type: "agent_progress", agentId: "t", message: { type: "user", message: {} } } }, { type: "summary" }, { type: "ai-title" }, { type: "pr-link", sessionId: SESSION }, { type: "cost-state", sessionId: SESSION }]) {
     for (const name of names) for (const value of odd) expect(() => read([base, { ...base, [name]: value }]), `${name}: ${JSON.stringify(value)}`).not.toThrow();
   }
 });

@@ -58,7 +58,8 @@ export class Translator {
   #conversing = false;
   /** For records without events: the nearest record before them that has some. */
   readonly #keptParent = new Map<string, string | undefined>();
-  readonly #calls = new Map<string, { tool: string; input: unknown }>();
+  /** By the id the model gave; `event` is the id it has in the log. */
+  readonly #calls = new Map<string, { tool: string; input: unknown; event: string }>();
   readonly #models = new Map<string, string>();
   readonly #threads = new Map<string, string | undefined>();
   readonly #otherSessions = new Set<string>();
@@ -148,11 +149,11 @@ export class Translator {
     }
     if (where.thread !== undefined) this.#startThread(events, where, where.thread, this.#options.subagent ?? {});
     const cwd = text(record["cwd"]);
-    if (this.#started || cwd === undefined) return;
+    // A subagent may work in another folder, and its file may be read before its session's: it begins no session.
+    if (this.#started || cwd === undefined || where.thread !== undefined) return;
     this.#started = true;
     const branch = text(record["gitBranch"]);
     const version = text(record["version"]);
-    // A subagent's file may be read before its session's own; both give the same id, and the first is as good.
     events.push(
       make("session.started", `${where.session}:started`, { ...place(where), time: this.#begun }, {
         cwd,
@@ -248,14 +249,15 @@ export class Translator {
   }
 
   #result(events: Event[], block: ContentBlock, record: TranscriptRecord, where: Where): void {
-    const call = text(block["tool_use_id"]);
+    const given = text(block["tool_use_id"]);
+    const known = given === undefined ? undefined : this.#calls.get(given);
+    const call = known?.event ?? given;
     if (call === undefined) {
       events.push(raw("tool_result", block, where));
       return;
     }
     const { text: output, images } = resultText(block["content"]);
     const structured = record["toolUseResult"];
-    const known = this.#calls.get(call);
     if (block["is_error"] === true) {
       const rejected = /^The user doesn't want to (?:proceed|take this action)|^\[Request interrupted|^User rejected/.test(output) || (isRecord(structured) && structured["interrupted"] === true);
       events.push(make("tool.failed", `${call}:result`, where, { call, error: output, ...(rejected ? { rejected } : {}) }));
@@ -304,10 +306,12 @@ export class Translator {
         return;
       case "tool_use":
       case "server_tool_use": {
-        const call = text(block["id"]) ?? id;
+        const given = text(block["id"]) ?? id;
+        // Ids of the vendor's are unique everywhere; some gateways number calls anew in each session ("call_0").
+        const call = UNIQUE_CALL.test(given) ? given : `${id}:${given}`;
         const tool = text(block["name"]) ?? "unknown";
         const input = block["input"] ?? {};
-        this.#calls.set(call, { tool, input });
+        this.#calls.set(given, { tool, input, event: call });
         events.push(make("tool.called", call, where, { tool, input }));
         const tasks = wholePlan(tool, input);
         if (tasks !== undefined) events.push(make("task.noted", `${call}:tasks`, where, tasks));
@@ -405,6 +409,8 @@ export class Translator {
     return `progress ${kind}`;
   }
 }
+
+const UNIQUE_CALL = /^(?=.*[A-Za-z].*)[\w-]{16,}$/;
 
 /** The envelope of something that is about the session and not a point in the conversation. */
 function place(where: Where): Where {

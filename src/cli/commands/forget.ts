@@ -2,7 +2,7 @@
 import { TidemarkError } from "../../base/errors.ts";
 import { clip, plural, printable } from "../../base/text.ts";
 import { searchable } from "../../event/text.ts";
-import { findForgettable, forget } from "../../operations/forget.ts";
+import { findForgettable, forget, stays } from "../../operations/forget.ts";
 import type { CommandSpec } from "../command.ts";
 import { shortId } from "./sessions.ts";
 
@@ -31,10 +31,12 @@ touched: delete them there, too. Without --yes nothing is erased.`,
       ...(typeof reason === "string" ? { reason } : {}),
     };
     if ([args[0], event, matching].filter((each) => each !== undefined).length !== 1) throw new TidemarkError("FORGET_NEEDS_TARGET", "Name exactly one of a session, --event or --matching");
+    const left = typeof matching === "string" && matching.trim() !== "" ? await stays(store, matching) : 0;
+    if (left > 0) terminal.warn(`${plural(left, "event")} that say where a session began (folder, branch) hold this text and stay: what is kept of the session hangs on them. To be rid of it, delete the state folder and import anew without that transcript`);
     if (options["yes"] !== true) {
       const found = await findForgettable(store, target);
       if (found.length === 0) {
-        terminal.answer({ events: 0, sessions: [], applied: false }, () => terminal.line("Nothing stored holds that; there is nothing to erase."));
+        terminal.answer({ events: 0, sessions: [], applied: false }, () => terminal.line("Nothing that can be erased holds that."));
         return 0;
       }
       if (!terminal.json) {
@@ -46,7 +48,7 @@ touched: delete them there, too. Without --yes nothing is erased.`,
     }
     const result = await forget(store, target, context.now);
     if (!result.scrubbed) terminal.warn("another process still reads old pages of the store, in which the text stands; when it has ended, `tidemark doctor` empties them");
-    terminal.answer({ ...result, applied: true }, () => terminal.line(result.events === 0 ? "Nothing stored holds that; there was nothing to erase." : `${plural(result.events, "event")} erased for good in ${plural(result.sessions.length, "session")}. The chain still verifies; the agent's own transcripts still hold the text.`));
+    terminal.answer({ ...result, applied: true }, () => terminal.line(result.events === 0 ? "Nothing that can be erased held that." : `${plural(result.events, "event")} erased for good in ${plural(result.sessions.length, "session")}. The chain still verifies; the agent's own transcripts still hold the text.`));
     return 0;
   },
 };

@@ -13,7 +13,7 @@ export const command: CommandSpec = {
   help: `
 Print the brief for taking up work again
 
-Of the session given, else of the latest one in this project, else of the latest one. Made without a model from the
+Of the session given, else of the latest one in this project. Made without a model from the
 session's own words: goal, constraints, decisions, dead ends, files with the names that matter in them, commands, state
 and next step. Each line says which turn it comes from, and files are checked against the tree as it is now; what is
 gone is not stated as fact. Never more than the budget, less when there is little worth saying.`,
@@ -24,16 +24,16 @@ gone is not stated as fact. Never more than the budget, less when there is littl
     const here = projectOf(context.cwd);
     const summary = wanted !== undefined ? await findSession(store, wanted) : (await latestSession(store, here));
     if (summary === undefined) throw new TidemarkError("NO_SESSIONS", "No sessions are stored yet");
-    if (wanted === undefined && summary.project !== here) context.terminal.warn(`no session of ${here} is kept; this is the latest of all, of ${summary.project}`);
+    // Another project's brief, handed on by `claude "$(tidemark resume)"`, would mislead more than none.
+    if (wanted === undefined && summary.project !== here) throw new TidemarkError("NO_SESSION_HERE", `No session of ${here} is kept; the latest of all is ${summary.id}, of ${summary.project}`);
     const { session, text, tokens, lines, left_out, command: line } = await resume(store, summary.id, budget);
-    context.terminal.answer({ session, text, tokens, lines, left_out, command: line }, () => {
+    context.terminal.answer({ session, text, tokens, lines, left_out, command: line ?? null }, () => {
       if (text === "") context.terminal.line("There is nothing worth saying of this session within the budget.");
       else context.terminal.line(printable(text));
+      // Beside the brief and not in it: standard output holds what goes to an agent and nothing else.
       const { terminal } = context;
       const skipped = Object.values(left_out).reduce((sum, number) => sum + number, 0);
-      terminal.line();
-      terminal.line(terminal.style("dim", `${tokens} tokens${skipped > 0 ? `, ${skipped.toLocaleString("en-US")} facts left out (--budget)` : ""}. To go on in the session itself:`));
-      terminal.line(printable(line));
+      terminal.aside(`\n${tokens} tokens${skipped > 0 ? `, ${skipped.toLocaleString("en-US")} facts left out (--budget)` : ""}.${line === undefined ? "" : ` To go on in the session itself:\n${line}`}`);
     });
     return 0;
   },

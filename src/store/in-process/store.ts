@@ -168,9 +168,11 @@ class InProcessStore implements Store {
       rarities.set(term.text, rarity(found.length, total));
       for (const stored of found) candidates.set(stored, searchable(stored.event));
     }
+    const times = this.#place.rows.map(({ envelope }) => envelope.time);
+    const [first, newest] = times.reduce(([low, high], time) => [Math.min(low, time), Math.max(high, time)], [Infinity, -Infinity] as [number, number]);
     const hits: Hit[] = [...candidates]
       .filter(([, body]) => holdsPhrases(query, body))
-      .map(([{ event, position }, body]) => ({ event, position, text: body, score: score(query, rarities, { text: body, role: roleOf(event, event.payload), recency: position / total }) }))
+      .map(([{ event, position }, body]) => ({ event, position, text: body, score: score(query, rarities, { text: body, role: roleOf(event, event.payload), recency: (event.time - first) / Math.max(1, newest - first) }) }))
       .sort((a, b) => b.score - a.score || b.position - a.position);
     // The same words again say nothing new.
     const once = firstOfEach(hits, (hit) => hit.text.slice(0, 2000).replace(/\s+/g, " "));

@@ -182,8 +182,8 @@ export function checkIndex(log: Prepared, decode: Decode, progress?: Progress): 
         // Per word and column the number of events and the sums of their positions and of the squares: words moved from
         // one event to another change a sum. Not a FULL JOIN: rowids of fts5vocab begin anew with every look-up.
         `SELECT term, sum(want) AS want, sum(have) AS have FROM (
-           SELECT term, col, 1 AS want, 0 AS have, doc AS place, doc * doc AS square FROM temp.again_terms
-           UNION ALL SELECT term, col, 0, 1, -doc, -doc * doc FROM temp.words_terms)
+           SELECT term, col, 1 AS want, 0 AS have, doc AS place, doc * doc % 1000003 AS square FROM temp.again_terms
+           UNION ALL SELECT term, col, 0, 1, -doc, -(doc * doc % 1000003) FROM temp.words_terms)
          GROUP BY term, col HAVING sum(want) <> sum(have) OR sum(place) <> 0 OR sum(square) <> 0 LIMIT 20`,
       )
       .all();

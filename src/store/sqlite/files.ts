@@ -74,7 +74,7 @@ function openOne(path: string, steps: readonly string[], synchronous: "NORMAL" |
     const isNew = !existsSync(path);
     database = openDatabase(path);
     database.exec("PRAGMA busy_timeout = 10000");
-    database.exec("PRAGMA journal_mode = WAL");
+    patiently(database, "PRAGMA journal_mode = WAL");
     database.exec(`PRAGMA synchronous = ${synchronous}`);
     database.exec("PRAGMA secure_delete = ON");
     database.exec("PRAGMA cache_size = -16000");
@@ -88,5 +88,21 @@ function openOne(path: string, steps: readonly string[], synchronous: "NORMAL" |
     // Nothing here can read it, so neither can verify or doctor; what the agent's files still hold can be taken in anew.
     const folder = dirname(path);
     throw new TidemarkError("STORE_DAMAGED", `${path} is damaged or no database: ${(error as Error).message}`, { cause: error, hint: `mv ${folder} ${folder}.damaged, then tidemark import` });
+  }
+}
+
+/**
+ * SQLite does not wait at this one: while another process recovers the log of one that was killed, or is the last to
+ * close it, the answer is "locked" at once, whatever the busy timeout. Seen about once in a hundred kills.
+ */
+function patiently(database: Database, sql: string): void {
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  for (let left = 200; ; left--) {
+    try {
+      return database.exec(sql);
+    } catch (error) {
+      if (left === 0 || !/locked|busy/i.test(String(error))) throw error;
+      Atomics.wait(sleeper, 0, 0, 50);
+    }
   }
 }

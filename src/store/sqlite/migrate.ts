@@ -22,6 +22,7 @@ export const LOG_STEPS: readonly string[] = [
     salt     BLOB,
     payload  ANY             -- TEXT: JSON; BLOB: deflated JSON; NULL: erased
   ) STRICT;
+  CREATE INDEX event_time ON event (time);
   CREATE INDEX event_session ON event (session, position);
   -- Links between sessions are looked up on every listing; they are one event in a thousand.
   CREATE INDEX event_link ON event (type, position) WHERE type IN ('session.forked', 'session.resumed');
@@ -31,6 +32,8 @@ export const LOG_STEPS: readonly string[] = [
   CREATE TABLE tip (session TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT, WITHOUT ROWID;  -- newest event of each session
   CREATE TABLE object_use (hash BLOB NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (hash, position)) STRICT, WITHOUT ROWID;
   CREATE TABLE shared (session TEXT NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (session, position)) STRICT, WITHOUT ROWID;
+  -- Events that a fork named before they were there.
+  CREATE TABLE awaited (id TEXT NOT NULL, session TEXT NOT NULL, PRIMARY KEY (id, session)) STRICT, WITHOUT ROWID;
   CREATE TABLE summary (session TEXT PRIMARY KEY, up_to INTEGER NOT NULL, ended INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
   CREATE VIRTUAL TABLE words USING fts5(body, names, tags, content='', contentless_delete=1, detail=column, tokenize='porter unicode61 remove_diacritics 2');
 

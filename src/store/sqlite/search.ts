@@ -17,29 +17,48 @@ const PER_TERM = 2000;
 const READ = 160;
 /** Candidates whose kind is looked up, so that long tool outputs, which hold many words by chance, do not crowd out what people said. */
 const LOOKED_UP = 1500;
+/** Texts read for a quoted phrase, at most, and how many at a time. */
+const PHRASE_TEXTS = 6000;
+const PAGE = 300;
 
 export function search(log: Prepared, decode: (rows: Row[]) => Stored[], text: string, filter: SearchFilter, limit: number): SearchAnswer {
   const query = parseQuery(text);
   if (query === undefined) throw new TidemarkError("QUERY_EMPTY", `Nothing in ${JSON.stringify(text)} can be searched for`);
+  const span = log.sql("SELECT min(time) AS first, max(time) AS last FROM event").get();
   const newest = Number(log.sql("SELECT position FROM head").get()?.["position"] ?? 0);
   if (newest === 0) return { hits: [], path: "the log is empty", more: false };
-  const within = withinOf(log, filter, newest);
-  const { points, rarities, cut, total } = gather(log, query, filter, within, newest);
+  const find = finder(log, filter);
+  const { points, rarities, cut, total } = gather(find, query, newest);
   const wanted = Math.max(READ, limit * 4);
-  const best = keepMatching(log, filter, byKind(log, points), wanted);
-  const stored = decode(log.sql(`SELECT ${EVENT_COLUMNS} FROM event WHERE position IN (SELECT value FROM json_each(?)) AND payload IS NOT NULL`).all(JSON.stringify(best)));
-  const hits = rank(query, rarities, stored, newest);
-  const path = `${query.terms.map(({ text: term }) => term).join(" OR ")}; ${total.toLocaleString("en-US")} candidates${cut ? ` (the newest ${PER_TERM.toLocaleString("en-US")} of each common word)` : ""}`;
-  return { hits: hits.slice(0, limit), path, more: hits.length > limit || points.size > wanted };
+  const read = (positions: readonly number[]): Stored[] => decode(log.sql(`SELECT ${EVENT_COLUMNS} FROM event WHERE position IN (SELECT value FROM json_each(?)) AND payload IS NOT NULL`).all(JSON.stringify(positions)));
+  const phrases = query.phrases.length === 0 ? undefined : holdingPhrases(find, query, read, wanted);
+  const stored = phrases?.found ?? read(byKind(log, points).slice(0, wanted).map(([position]) => position));
+  const hits = rank(query, rarities, stored, (time) => (time - Number(span?.["first"])) / Math.max(1, Number(span?.["last"]) - Number(span?.["first"])));
+  const notes = [cut ? `the newest ${PER_TERM.toLocaleString("en-US")} of each common word` : "", phrases?.stopped === true ? `phrases looked for in the newest ${PHRASE_TEXTS.toLocaleString("en-US")} texts that hold their words` : ""].filter((note) => note !== "");
+  const path = `${query.terms.map(({ text: term }) => term).join(" OR ")}; ${total.toLocaleString("en-US")} candidates${notes.length > 0 ? ` (${notes.join("; ")})` : ""}`;
+  return { hits: hits.slice(0, limit), path, more: hits.length > limit || (phrases === undefined ? points.size > wanted : phrases.stopped) };
 }
 
-/** Positions a session filter allows, as a range; the exact test follows on the rows. */
-function withinOf(log: Prepared, filter: SearchFilter, newest: number): [number, number] {
-  if (filter.session === undefined) return [1, newest];
-  const row = log
-    .sql("SELECT min(position) AS low, max(position) AS high FROM (SELECT position FROM event WHERE session = ?1 UNION ALL SELECT position FROM shared WHERE session = ?1)")
-    .get(filter.session);
-  return [Number(row?.["low"] ?? 0), Number(row?.["high"] ?? 0)];
+/** Newest positions, at most `limit` and below `before`, that match an FTS expression and pass the filter. */
+type Find = (match: string, limit: number, before?: number) => number[];
+
+/** Session and time are tested row by row within the index's own order, so that old events are found behind new ones. */
+function finder(log: Prepared, filter: SearchFilter): Find {
+  const tests: string[] = [];
+  const values: (string | number)[] = [];
+  if (filter.session !== undefined) {
+    tests.push("(event.session = ? OR EXISTS (SELECT 1 FROM shared WHERE shared.position = event.position AND shared.session = ?))");
+    values.push(filter.session, filter.session);
+  }
+  for (const [test, value] of [["event.time >= ?", filter.since], ["event.time <= ?", filter.until]] as const) {
+    if (value === undefined) continue;
+    tests.push(test);
+    values.push(value);
+  }
+  const join = tests.length === 0 ? "" : "CROSS JOIN event ON event.position = words.rowid";
+  const statement = log.sql(`SELECT words.rowid AS position FROM words ${join} WHERE words MATCH ? AND words.rowid < ? ${tests.map((test) => `AND ${test}`).join(" ")} ORDER BY words.rowid DESC LIMIT ?`);
+  const tags = tagsOf(filter);
+  return (match, limit, before = Number.MAX_SAFE_INTEGER) => statement.all([`{body names} : (${match})`, ...tags].join(" AND "), before, ...values, limit).map((row) => Number(row["position"]));
 }
 
 interface Gathered {
@@ -49,34 +68,43 @@ interface Gathered {
   total: number;
 }
 
-function gather(log: Prepared, query: Query, filter: SearchFilter, [low, high]: [number, number], newest: number): Gathered {
-  const find = log.sql("SELECT rowid FROM words WHERE words MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid DESC LIMIT ?");
+function gather(find: Find, query: Query, newest: number): Gathered {
   const points = new Map<number, number>();
   const rarities = new Map<string, number>();
-  const tags = tagsOf(filter);
-  const and = (terms: string): string => [`{body names} : (${terms})`, ...tags].join(" AND ");
   let cut = false;
   for (const { text, weight } of query.terms) {
-    const rows = find.all(and(quote(text)), low, high, PER_TERM);
-    const full = rows.length === PER_TERM;
+    const found = find(quote(text), PER_TERM);
+    const full = found.length === PER_TERM;
     cut ||= full;
-    const oldest = Number(rows.at(-1)?.["rowid"] ?? 0);
     // Cut short: the share among the newest stands for the whole.
-    const found = full ? (PER_TERM / Math.max(1, high - oldest + 1)) * newest : rows.length;
-    const value = rarity(Math.min(found, newest), newest);
+    const times = full ? (PER_TERM / Math.max(1, newest - found.at(-1)! + 1)) * newest : found.length;
+    const value = rarity(Math.min(times, newest), newest);
     rarities.set(text, value);
-    for (const row of rows) {
-      const position = Number(row["rowid"]);
-      points.set(position, (points.get(position) ?? 0) + weight * value);
-    }
+    for (const position of found) points.set(position, (points.get(position) ?? 0) + weight * value);
   }
   // Events that hold every term may be older than the newest of each.
   if (cut && query.terms.length > 1) {
     const sum = query.terms.reduce((all, { text, weight }) => all + weight * rarities.get(text)!, 0);
     const terms = query.terms.filter(({ weight }) => weight === 1).map(({ text }) => quote(text));
-    for (const row of find.all(and(terms.join(" AND ")), low, high, 500)) points.set(Number(row["rowid"]), sum);
+    for (const position of find(terms.join(" AND "), 500)) points.set(position, sum);
   }
   return { points, rarities, cut, total: points.size };
+}
+
+/** Texts that hold the quoted phrases. The index keeps no places of words, so those that hold their words are read, newest first. */
+function holdingPhrases(find: Find, query: Query, read: (positions: readonly number[]) => Stored[], wanted: number): { found: Stored[]; stopped: boolean } {
+  const words = query.phrases.flatMap((phrase) => phrase.match(/[\p{L}\p{N}]+/gu) ?? []);
+  const match = [...new Set(words)].map(quote).join(" AND ");
+  const found: Stored[] = [];
+  let before: number | undefined;
+  for (let looked = 0; looked < PHRASE_TEXTS; looked += PAGE) {
+    const positions = find(match, PAGE, before);
+    found.push(...read(positions).filter(({ event }) => holdsPhrases(query, searchable(event))));
+    if (positions.length < PAGE) return { found, stopped: false };
+    if (found.length >= wanted) break;
+    before = positions.at(-1);
+  }
+  return { found, stopped: true };
 }
 
 function tagsOf(filter: SearchFilter): string[] {
@@ -87,23 +115,6 @@ function tagsOf(filter: SearchFilter): string[] {
   if (filter.project !== undefined) tags.push(tag.project(filter.project));
   const also = filter.also?.match(/[\p{L}\p{N}]+/gu) ?? [];
   return [...tags.map((word) => `tags : ${quote(word)}`), ...also.map((word) => `body : ${quote(word)}`)];
-}
-
-/** Walks candidates best first and keeps those that pass what the index cannot test, until there are enough. */
-function keepMatching(log: Prepared, filter: SearchFilter, candidates: [number, number][], wanted: number): number[] {
-  const { session, since, until } = filter;
-  if (session === undefined && since === undefined && until === undefined) return candidates.slice(0, wanted).map(([position]) => position);
-  const look = log.sql("SELECT time, session, EXISTS (SELECT 1 FROM shared WHERE shared.position = event.position AND shared.session = ?2) AS joined FROM event WHERE position = ?1");
-  const kept: number[] = [];
-  for (const [position] of candidates) {
-    const row = look.get(position, session ?? "");
-    if (row === undefined) continue;
-    const time = Number(row["time"]);
-    if (session !== undefined && row["session"] !== session && !row["joined"]) continue;
-    if ((since !== undefined && time < since) || (until !== undefined && time > until)) continue;
-    if (kept.push(position) >= wanted) break;
-  }
-  return kept;
 }
 
 function byKind(log: Prepared, points: ReadonlyMap<number, number>): [number, number][] {
@@ -119,13 +130,13 @@ function byKind(log: Prepared, points: ReadonlyMap<number, number>): [number, nu
   return [...weighed.sort((a, b) => b[1] - a[1] || b[0] - a[0]), ...sorted.slice(LOOKED_UP)];
 }
 
-function rank(query: Query, rarities: ReadonlyMap<string, number>, stored: Stored[], newest: number): Hit[] {
+function rank(query: Query, rarities: ReadonlyMap<string, number>, stored: Stored[], recency: (time: number) => number): Hit[] {
   const hits: Hit[] = [];
   for (const { position, event } of stored) {
     const text = searchable(event);
     if (!holdsPhrases(query, text)) continue;
     const role: Role = roleOf(event, event.payload);
-    hits.push({ position, event, text, score: score(query, rarities, { text, role, recency: position / newest }) });
+    hits.push({ position, event, text, score: score(query, rarities, { text, role, recency: recency(event.time) }) });
   }
   return inContext(hits);
 }

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
 import { answer, ended, prompt, started } from "../../../test/builders.ts";
-import { describeEventStore, describeSessionIndex, type Exemption, type Place } from "../store.suite.ts";
+import { describeEventStore, describeSessionIndex, type Place } from "../store.suite.ts";
 import { openDatabase } from "./driver.ts";
 import { openSqliteStore } from "./store.ts";
 
@@ -13,11 +13,7 @@ async function makePlace(): Promise<Place> {
   return { open: () => openSqliteStore(folder), remove: async () => rmSync(folder, { recursive: true }) };
 }
 
-const EVENT_EXEMPTIONS: readonly Exemption[] = [
-  { test: "a fork named before the events it shares arrived reads them once they did", because: "memberships are filled when session.forked is appended; import appends what is shared first" },
-];
-
-describeEventStore("sqlite", makePlace, EVENT_EXEMPTIONS);
+describeEventStore("sqlite", makePlace);
 describeSessionIndex("sqlite", makePlace);
 
 describe("sqlite on disk", () => {

@@ -24,7 +24,7 @@ export async function openSqliteStore(folder: string): Promise<Store> {
   return new SqliteStore(openFiles(folder));
 }
 
-/** Other events are hung on these: they keep their payload, which holds no words of anyone. */
+/** Other events are hung on these: they keep their payload. */
 const STRUCTURAL = new Set(["session.started", "session.forked", "session.resumed"]);
 
 class SqliteStore implements Store {
@@ -72,6 +72,7 @@ class SqliteStore implements Store {
           added += 1;
           for (const hash of objects.keys()) this.#log.sql("INSERT OR IGNORE INTO object_use (hash, position) VALUES (?, ?)").run(Buffer.from(hash, "hex"), position);
           tips.set(event.session, position);
+          this.#hand(event, position);
           if (event.type === "session.forked") this.#share(event.session, event.payload.records);
           addWords(this.#log, position, event, this.#projectOf(event));
           if (event.id === `${event.session}:started`) this.#tagEarlier(event, position);
@@ -273,7 +274,18 @@ class SqliteStore implements Store {
 
   #share(session: string, ids: readonly string[]): void {
     for (const id of ids) {
-      this.#log.sql("INSERT OR IGNORE INTO shared (session, position) SELECT ?1, position FROM event WHERE id = ?2 AND session <> ?1").run(session, id);
+      const row = this.#log.sql("SELECT position, session FROM event WHERE id = ?").get(id);
+      if (row === undefined) this.#log.sql("INSERT OR IGNORE INTO awaited (id, session) VALUES (?, ?)").run(id, session);
+      else if (row["session"] !== session) this.#log.sql("INSERT OR IGNORE INTO shared (session, position) VALUES (?, ?)").run(session, row["position"]!);
+    }
+  }
+
+  /** What forks named before it was there is theirs now. */
+  #hand(event: Event, position: Position): void {
+    for (const { session } of this.#log.sql("SELECT session FROM awaited WHERE id = ?").all(event.id)) {
+      if (session !== event.session) this.#log.sql("INSERT OR IGNORE INTO shared (session, position) VALUES (?, ?)").run(session!, position);
+      this.#log.sql("DELETE FROM summary WHERE session = ?").run(session!);
+      this.#log.sql("DELETE FROM awaited WHERE id = ? AND session = ?").run(event.id, session!);
     }
   }
 
