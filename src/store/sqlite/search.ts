@@ -24,14 +24,15 @@ const PAGE = 300;
 export function search(log: Prepared, decode: (rows: Row[]) => Stored[], text: string, filter: SearchFilter, limit: number): SearchAnswer {
   const query = parseQuery(text);
   if (query === undefined) throw new TidemarkError("QUERY_EMPTY", `Nothing in ${JSON.stringify(text)} can be searched for`);
-  const span = log.sql("SELECT min(time) AS first, max(time) AS last FROM event").get();
+  // Two look-ups in the index; asked for together they would be one walk over all of it.
+  const span = log.sql("SELECT (SELECT min(time) FROM event) AS first, (SELECT max(time) FROM event) AS last").get();
   const newest = Number(log.sql("SELECT position FROM head").get()?.["position"] ?? 0);
   if (newest === 0) return { hits: [], path: "the log is empty", more: false };
   const find = finder(log, filter);
   const { points, rarities, cut, total } = gather(find, query, newest);
   const wanted = Math.max(READ, limit * 4);
   const read = (positions: readonly number[]): Stored[] => decode(log.sql(`SELECT ${EVENT_COLUMNS} FROM event WHERE position IN (SELECT value FROM json_each(?)) AND payload IS NOT NULL`).all(JSON.stringify(positions)));
-  const phrases = query.phrases.length === 0 ? undefined : holdingPhrases(find, query, read, wanted);
+  const phrases = query.phrases.length === 0 ? undefined : holdingPhrases(find, query, read, Math.max(40, limit * 2));
   const stored = phrases?.found ?? read(byKind(log, points).slice(0, wanted).map(([position]) => position));
   const hits = rank(query, rarities, stored, (time) => (time - Number(span?.["first"])) / Math.max(1, Number(span?.["last"]) - Number(span?.["first"])));
   const notes = [cut ? `the newest ${PER_TERM.toLocaleString("en-US")} of each common word` : "", phrases?.stopped === true ? `phrases looked for in the newest ${PHRASE_TEXTS.toLocaleString("en-US")} texts that hold their words` : ""].filter((note) => note !== "");
