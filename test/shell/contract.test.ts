@@ -198,7 +198,7 @@ describe("on paper", () => {
     putTranscript(inConfig(at.config, "197 typed"), ["{broken", { type: "user", uuid: "u1", sessionId: idOf("197 typed"), cwd: "/nowhere", timestamp: "2026-10-01T10:00:00Z", message: { role: "user", content: "key AKIAIOSFODNN7EXAMPLQ" } }], 40);
     const { out } = await tidemark(at, ["import"]);
     expect(out.replaceAll(at.config, "CONFIG").replace(/\d+ events added, \d+/, "N events added, N")).toMatchInlineSnapshot(`
-      "3 transcripts read: 67 lines, all 67 accounted for.
+      "3 transcripts are safe here now: 67 lines, all 67 accounted for.
         N events added, N were there before; 2 sessions updated.
         1 secret taken out before storing: aws-access-key-id 1.
         1 place could not be read and was set aside:

@@ -44,7 +44,7 @@ function sayReport(terminal: Terminal, report: ImportReport): void {
   if (report.files === 0) {
     terminal.line("No transcripts were found. When an agent has worked on this machine, run this again.");
   } else {
-    terminal.line(`${terminal.style("bold", plural(report.files, "transcript"))} read: ${plural(report.lines, "line")}, all ${number(report.accounted)} accounted for.`);
+    terminal.line(`${terminal.style("bold", `${plural(report.files, "transcript")} ${report.files === 1 ? "is" : "are"} safe here now`)}: ${plural(report.lines, "line")}, all ${number(report.accounted)} accounted for.`);
     terminal.line(`  ${number(report.added)} events added, ${number(report.duplicates)} were there before${report.unchanged > 0 ? ` (${plural(report.unchanged, "file")} unchanged)` : ""}; ${plural(report.sessions, "session")} updated.`);
   }
   if (report.rescued > 0) terminal.line(`  ${plural(report.rescued, "prompt")} rescued of sessions whose transcripts are gone.`);
