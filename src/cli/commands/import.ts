@@ -41,10 +41,13 @@ const SHOWN = 10;
 
 function sayReport(terminal: Terminal, report: ImportReport): void {
   const number = (value: number): string => value.toLocaleString("en-US");
+  // A file that could not be read as a whole is not safe, and is named below.
+  const refused = new Set(report.quarantined.filter(({ line }) => line === 0).map(({ file }) => file)).size;
+  const safe = Math.max(0, report.files - refused);
   if (report.files === 0) {
     terminal.line("No transcripts were found. When an agent has worked on this machine, run this again.");
   } else {
-    terminal.line(`${terminal.style("bold", `${plural(report.files, "transcript")} ${report.files === 1 ? "is" : "are"} safe here now`)}: ${plural(report.lines, "line")}, all ${number(report.accounted)} accounted for.`);
+    terminal.line(`${terminal.style("bold", `${plural(safe, "transcript")} ${safe === 1 ? "is" : "are"} safe here now`)}: ${plural(report.lines, "line")}, all ${number(report.accounted)} accounted for.`);
     terminal.line(`  ${number(report.added)} events added, ${number(report.duplicates)} were there before${report.unchanged > 0 ? ` (${plural(report.unchanged, "file")} unchanged)` : ""}; ${plural(report.sessions, "session")} updated.`);
   }
   if (report.rescued > 0) terminal.line(`  ${plural(report.rescued, "prompt")} rescued of sessions whose transcripts are gone.`);
