@@ -10,7 +10,8 @@ import { onTestFinished } from "vitest";
 import { sessionJson } from "../src/cli/format.ts";
 import { importSessions, type ImportReport } from "../src/operations/import.ts";
 import { listSessions, story } from "../src/operations/sessions.ts";
-import { shownPath, type Turn } from "../src/session/fold.ts";
+import { shownPath } from "../src/base/text.ts";
+import type { Turn } from "../src/session/fold.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import type { Store } from "../src/store/store.ts";
 

@@ -4,8 +4,6 @@
  * asks for. Changing this changes every hash in every log.
  */
 
-export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
-
 export function canonicalJson(value: unknown): string {
   return JSON.stringify(sorted(value));
 }

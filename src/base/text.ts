@@ -33,6 +33,11 @@ export function baseName(path: string): string {
   return path.slice(at + 1);
 }
 
+/** A path as it reads inside a folder; whole where it lies elsewhere. */
+export function shownPath(path: string, folder: string): string {
+  return folder !== "" && path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : path;
+}
+
 export function plural(count: number, one: string, many = `${one}s`): string {
   return `${count.toLocaleString("en-US")} ${count === 1 ? one : many}`;
 }

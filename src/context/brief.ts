@@ -7,9 +7,8 @@
  * context is read worst (docs/brief.md).
  */
 import type { CountTokens } from "../base/tokens.ts";
-import { baseName, clip, oneLine, printable } from "../base/text.ts";
+import { baseName, clip, oneLine, printable, shownPath } from "../base/text.ts";
 import type { Story, Turn } from "../session/fold.ts";
-import { shownPath } from "../session/fold.ts";
 import { collectFacts, type CommandFact, type Fact, type Facts } from "./facts.ts";
 import { findProse, sentences, type Prose } from "./prose.ts";
 import { rankFacts, type Ranked } from "./rank.ts";

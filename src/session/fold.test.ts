@@ -3,7 +3,8 @@ import { describe, expect, test } from "vitest";
 import { answer, called, event, prompt, START, started, type Given } from "../../test/builders.ts";
 import { tellTurn } from "../../test/helpers.ts";
 import type { Event } from "../event/schema.ts";
-import { foldSession, shownPath } from "./fold.ts";
+import { shownPath } from "../base/text.ts";
+import { foldSession } from "./fold.ts";
 
 /** Hangs each event below the one before, as the records of a transcript are. */
 function chain(events: readonly Event[], below?: string): Event[] {

@@ -7,7 +7,7 @@
  * "rewound" when the words that began its turn are off it.
  */
 import type { Event, EventOf, Payload } from "../event/schema.ts";
-import { baseName, clip } from "../base/text.ts";
+import { clip } from "../base/text.ts";
 import type { Ending, SessionSummary, Tokens } from "./summary.ts";
 
 export interface Call {
@@ -372,10 +372,4 @@ function titleOf(events: readonly Event[], turns: readonly Turn[]): string {
 function headline(prompt: string): string {
   const heading = /^Implement the following plan:\s*\n+#+\s*(.+)/.exec(prompt)?.[1];
   return heading === undefined ? prompt : `Implement: ${heading}`;
-}
-
-/** Names a file by its path inside the project, else by its whole path. */
-export function shownPath(path: string, project: string): string {
-  if (project !== "" && path.startsWith(`${project}/`)) return path.slice(project.length + 1);
-  return path.length > 0 ? path : baseName(path);
 }

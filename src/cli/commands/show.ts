@@ -1,8 +1,8 @@
 /** `tidemark show`: one session, turn by turn. */
 import { TidemarkError } from "../../base/errors.ts";
-import { clip, plural, printable } from "../../base/text.ts";
+import { clip, plural, printable, shownPath } from "../../base/text.ts";
 import { findSession, story } from "../../operations/sessions.ts";
-import { shownPath, type Story, type Turn } from "../../session/fold.ts";
+import type { Story, Turn } from "../../session/fold.ts";
 import type { SessionSummary } from "../../session/summary.ts";
 import type { CommandSpec, Context } from "../command.ts";
 import { amount, ENDING_WORDS, endingStyle, iso, sessionJson, tokenSum, when } from "../format.ts";
