@@ -2,7 +2,7 @@
 -- Tables that FTS5 keeps for itself (words_…) are left out: they are those of the SQLite in use.
 
 -- log.db
-PRAGMA user_version = 1;
+PRAGMA user_version = 2;
 CREATE TABLE event (
   position INTEGER PRIMARY KEY,
   id       TEXT NOT NULL UNIQUE,
@@ -26,9 +26,10 @@ CREATE TABLE tip (session TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT, W
 CREATE TABLE object_use (hash BLOB NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (hash, position)) STRICT, WITHOUT ROWID;
 CREATE TABLE shared (session TEXT NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (session, position)) STRICT, WITHOUT ROWID;
 CREATE TABLE awaited (id TEXT NOT NULL, session TEXT NOT NULL, PRIMARY KEY (id, session)) STRICT, WITHOUT ROWID;
-CREATE TABLE summary (session TEXT PRIMARY KEY, up_to INTEGER NOT NULL, ended INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
 CREATE VIRTUAL TABLE words USING fts5(body, names, tags, content='', contentless_delete=1, detail=column, tokenize='porter unicode61 remove_diacritics 2');
 CREATE TABLE source (path TEXT PRIMARY KEY, size INTEGER NOT NULL, modified REAL NOT NULL, report TEXT NOT NULL) STRICT;
+CREATE TABLE summary (session TEXT PRIMARY KEY, up_to INTEGER NOT NULL, ended INTEGER NOT NULL, project TEXT NOT NULL, turns INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
+CREATE INDEX summary_newest ON summary (project, ended DESC, session) WHERE turns > 0;
 
 -- objects.db
 PRAGMA user_version = 1;

@@ -3,7 +3,8 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { conversation, type Conversation } from "../../test/conversation.ts";
 import { loadTokenizer, type CountTokens } from "../base/tokens.ts";
 import { foldSession } from "../session/fold.ts";
-import { draftBrief, packBrief, questions, type Brief, type FileStanding } from "./brief.ts";
+import { packBrief, type Brief } from "./brief.ts";
+import { draftBrief, questions, type FileStanding } from "./draft.ts";
 
 let countTokens: CountTokens;
 beforeAll(async () => {

@@ -1,19 +1,18 @@
 /**
  * The brief: what the next session should know, within a budget of tokens, each line with its source and its standing
- * in the tree. Pure: `draftBrief` says what could be told, the caller checks the files it names, `packBrief` chooses
- * and renders. No model, no clock, no randomness: the same session and tree give the same bytes.
+ * in the tree. Pure: `draftBrief` (draft.ts) says what could be told, the caller checks the files it names, `packBrief`
+ * chooses and renders. No model, no clock, no randomness: the same session and tree give the same bytes.
  *
  * Constraints and goal come first, state and next step last, reference in the middle: what stands in the middle of a
  * context is read worst (docs/brief.md).
  */
-import type { CountTokens } from "../base/tokens.ts";
-import { baseName, clip, oneLine, printable, shownPath } from "../base/text.ts";
+import { baseName, clip, oneLine, printable } from "../base/text.ts";
 import type { Story, Turn } from "../session/fold.ts";
-import { collectFacts, type CommandFact, type Fact, type Facts } from "./facts.ts";
-import { findProse, sentences, type Prose } from "./prose.ts";
-import { rankFacts, type Ranked } from "./rank.ts";
+import { goneFrom, type Check, type Draft, type Gone, type PackOptions } from "./draft.ts";
+import type { CommandFact, Fact, Facts } from "./facts.ts";
+import { byWorth, FileGroups } from "./files.ts";
+import { sentences } from "./prose.ts";
 
-export type Check = "current" | "changed" | "gone" | "unverified";
 export type Section = "goal" | "constraints" | "decisions" | "dead ends" | "open" | "files" | "commands" | "state" | "next";
 
 export interface BriefLine {
@@ -23,77 +22,12 @@ export interface BriefLine {
   readonly check: Check;
 }
 
-/** What the tree says of a file the draft names. */
-export interface FileStanding {
-  readonly check: Check;
-  /** Where it was found. */
-  readonly path?: string;
-  /** Which of the names asked about stand in it now; undefined where it was not read. */
-  readonly names?: ReadonlySet<string>;
-}
-
-export interface Draft {
-  readonly story: Story;
-  readonly facts: Facts;
-  readonly prose: Prose;
-  /** Best first. */
-  readonly ranked: readonly Ranked[];
-}
-
-/** A file to be looked at before the brief is packed. */
-export interface Question {
-  /** Base name, by which the answer is asked for again. */
-  readonly file: string;
-  /** Every path it was named by, best first. */
-  readonly paths: readonly string[];
-  readonly names: readonly string[];
-  /** The whole text the agent last wrote into it. */
-  readonly written?: string;
-}
-
 export interface Brief {
   readonly text: string;
   readonly tokens: number;
   readonly lines: readonly BriefLine[];
   /** How many lines did not fit, by section. */
   readonly left_out: Partial<Record<Section, number>>;
-}
-
-export interface PackOptions {
-  readonly budget: number;
-  readonly countTokens: CountTokens;
-  /** The tree on this machine, and what it says of a file by its base name. Absent where the project is not here. */
-  readonly root?: string;
-  readonly standing?: (file: string) => FileStanding | undefined;
-  /** Whether a command that names a script still can be run; undefined where that cannot be told. */
-  readonly commandStands?: (head: string) => boolean | undefined;
-}
-
-export function draftBrief(story: Story): Draft {
-  const facts = collectFacts(story.turns);
-  return { story, facts, prose: findProse(story.turns), ranked: rankFacts(facts, story.turns.at(-1)?.n ?? 0) };
-}
-
-/** Files worth looking at, best first. */
-export function questions(draft: Draft, limit: number): Question[] {
-  const asked: Question[] = [];
-  const names = new Map<string, string[]>();
-  for (const { fact } of draft.ranked.slice(0, 600)) {
-    if (fact.kind !== "name") continue;
-    for (const file of fact.files.keys()) names.set(file, [...(names.get(file) ?? []), fact.text]);
-  }
-  for (const { fact } of draft.ranked) {
-    if (fact.kind !== "file" || asked.length >= limit) continue;
-    const written = draft.facts.written.get(fact.text);
-    asked.push({ file: fact.text, paths: pathsOf(fact, draft), names: names.get(fact.text) ?? [], ...(written === undefined ? {} : { written }) });
-  }
-  return asked;
-}
-
-/** Paths a file was named by, those that were reached for most and whole ones first. */
-function pathsOf(fact: Fact, draft: Draft): string[] {
-  const weight = ([path, count]: [string, number]): number => count + (path.startsWith("/") ? 2 : path.includes("/") ? 1 : 0);
-  return [...(draft.facts.paths.get(fact.text) ?? [[fact.path, 1]])].sort((a, b) => weight(b) - weight(a) || (a[0] < b[0] ? -1 : 1)).map(([path]) => path);
 }
 
 /** Shares of the budget that a section may take; what it leaves goes to the files. */
@@ -115,11 +49,12 @@ export function packBrief(draft: Draft, options: PackOptions): Brief {
     return count;
   };
   const facts = byWorth(draft, countTokens, options.budget);
+  const gone = goneFrom(draft, options);
   // Lines are counted one by one and come out shorter or longer when joined: what is over or left is made up for.
   let best: Brief = { text: "", tokens: 0, lines: [], left_out: {} };
   let plan = options.budget;
   for (let round = 0; round < 12 && plan > 0; round++) {
-    const brief = new Packer(draft, { ...options, countTokens }, facts, plan).pack();
+    const brief = new Packer(draft, { ...options, countTokens }, facts, gone, plan).pack();
     const left = options.budget - brief.tokens;
     if (left >= 0) {
       const more = brief.tokens > best.tokens;
@@ -150,11 +85,11 @@ class Packer {
   #left: number;
 
   /** `plan` is what the lines may cost by their own counts; the budget of the options only sets lengths and shares. */
-  constructor(draft: Draft, options: PackOptions, facts: readonly Fact[], plan: number) {
+  constructor(draft: Draft, options: PackOptions, facts: readonly Fact[], gone: Gone, plan: number) {
     this.#facts = facts;
     this.#draft = draft;
     this.#options = options;
-    this.#gone = goneFrom(draft, options);
+    this.#gone = gone;
     this.#session = draft.story.summary.id;
     this.#left = plan;
   }
@@ -281,20 +216,6 @@ class Packer {
   }
 }
 
-interface Gone {
-  /** Whether a sentence names a file that is gone, or a name that only such files held. */
-  readonly names: (text: string) => boolean;
-}
-
-function goneFrom({ facts }: Draft, { standing }: PackOptions): Gone {
-  if (standing === undefined) return { names: () => false };
-  const gone = new Set<string>();
-  for (const fact of facts.facts.values()) if (fact.kind === "file" && standing(fact.text)?.check === "gone") gone.add(fact.text);
-  if (gone.size === 0) return { names: () => false };
-  for (const fact of facts.facts.values()) if (fact.kind === "name" && fact.files.size > 0 && [...fact.files.keys()].every((file) => gone.has(file))) gone.add(fact.text);
-  return { names: (text) => (text.match(/[\w@./-]+/g) ?? []).some((word) => gone.has(baseName(word.replace(/[.,:;]+$/, "")))) };
-}
-
 const ENDINGS = {
   completed: "finished", interrupted: "stopped by the user", crashed: "ended abnormally in the middle of its work", error: "ended by an error", limit: "ended by a usage limit",
   unanswered: "ended before an answer", rewound: "gone back on", unknown: "known from its prompts only",
@@ -373,170 +294,4 @@ function callText(tool: string, input: unknown): string {
 
 function withoutCode(text: string): string {
   return text.replace(/```[\s\S]*?(?:```|$)/g, " ").replace(/^\|.*$/gm, " ").replaceAll("**", "");
-}
-
-interface Group {
-  readonly file: string;
-  readonly path: string;
-  readonly turn: number;
-  readonly check: Check;
-  readonly names: string[];
-}
-
-/** Names on one line: further ones would stand too far from their file to be read as its own. */
-const NAMES_A_LINE = 34;
-
-/**
- * How much a fact's own tokens count against it, and what finding it again would cost counts for it. Of 0.6 to 1 and
- * 0 to 0.5 these hold most at 1,500 and 2,000 tokens; more weight on the second buys RCR with facts placed.
- */
-const PRICE = 0.75;
-const RETURN = 0.08;
-
-/** By chance for its price: a name of two tokens that is half as likely as one of six is the better buy. */
-function byWorth(draft: Draft, countTokens: CountTokens, budget: number): Fact[] {
-  const worth = new Map<Fact, number>();
-  // What is further down than this is never reached, and counting it would take longer than the rest.
-  for (const { fact, chance } of draft.ranked.slice(0, Math.max(200, Math.ceil(budget * 0.6)))) worth.set(fact, Math.log(chance) - PRICE * Math.log(countTokens(` ${fact.text}`)) + RETURN * Math.log(Math.max(80, fact.cheapest)));
-  return [...worth.keys()].sort((a, b) => worth.get(b)! - worth.get(a)! || (a.key < b.key ? -1 : 1));
-}
-
-class FileGroups {
-  readonly #draft: Draft;
-  readonly #options: PackOptions;
-  readonly #facts: readonly Fact[];
-  readonly #said: ReadonlySet<string>;
-  readonly #groups = new Map<string, Group>();
-  readonly #folders = new Set<string>();
-  readonly #loose: { text: string; turn: number }[] = [];
-  readonly gone: string[] = [];
-  leftOut = 0;
-
-  constructor(draft: Draft, options: PackOptions, facts: readonly Fact[], said: ReadonlySet<string>) {
-    this.#draft = draft;
-    this.#options = options;
-    this.#facts = facts;
-    this.#said = said;
-  }
-
-  /** Takes facts by worth until the tokens are used up; gives back what is left. */
-  fill(tokens: number): number {
-    let left = tokens;
-    for (const fact of this.#facts) {
-      if (left < 4) {
-        this.leftOut += 1;
-        continue;
-      }
-      const cost = fact.kind === "file" ? this.#addFile(fact, left) : fact.kind === "name" ? this.#addName(fact, left) : this.#addLoose(fact, left);
-      if (cost === undefined) this.leftOut += 1;
-      else left -= cost;
-    }
-    return left;
-  }
-
-  #cost(text: string): number {
-    return this.#options.countTokens(text);
-  }
-
-  #addFile(fact: Fact, left: number): number | undefined {
-    if (this.#groups.has(fact.text)) return 0;
-    const group = this.#groupOf(fact);
-    if (group === undefined) return 0;
-    const cost = this.#groupCost(group);
-    if (cost > left) return undefined;
-    this.#open(group);
-    return cost;
-  }
-
-  #groupOf(fact: Fact): Group | undefined {
-    const standing = this.#options.standing?.(fact.text);
-    if (standing?.check === "gone") {
-      if (fact.use + fact.body > 0 && !this.gone.includes(fact.text)) this.gone.push(fact.text);
-      return undefined;
-    }
-    const path = standing?.path ?? pathsOf(fact, this.#draft)[0] ?? fact.text;
-    return { file: fact.text, path: shownPath(path, this.#options.root ?? this.#draft.story.summary.project), turn: fact.turn, check: standing?.check ?? "unverified", names: [] };
-  }
-
-  #groupCost(group: Group): number {
-    const folder = folderOf(group.path);
-    return this.#cost(`${group.file} ·${group.turn}:`) + 1 + (folder === "" || this.#folders.has(folder) ? 0 : this.#cost(`${folder}/`) + 1);
-  }
-
-  #open(group: Group): void {
-    this.#groups.set(group.file, group);
-    this.#folders.add(folderOf(group.path));
-  }
-
-  #addName(fact: Fact, left: number): number | undefined {
-    const cost = this.#cost(` ${fact.text}`);
-    if (cost > left) return undefined;
-    // The file it was met in most comes first; one that the tree no longer has it in is not said.
-    for (const [file] of [...fact.files].sort((a, b) => b[1] - a[1])) {
-      let group = this.#groups.get(file);
-      let opening = 0;
-      if (group === undefined) {
-        const home = this.#draft.facts.facts.get(`file:${file}`);
-        group = home === undefined ? undefined : this.#groupOf(home);
-        if (group === undefined) continue;
-        opening = this.#groupCost(group);
-        if (opening + cost > left) continue;
-      }
-      const names = this.#options.standing?.(file)?.names;
-      if (names !== undefined && !names.has(fact.text)) continue;
-      if (opening > 0) this.#open(group);
-      group.names.push(fact.text);
-      const again = group.names.length % NAMES_A_LINE === 0 ? this.#cost(`- ${file} ·${group.turn}:`) + 2 : 0;
-      return opening + cost + again;
-    }
-    if (fact.files.size > 0 || this.#said.has(fact.text)) return 0;
-    return this.#addLoose(fact, left);
-  }
-
-  #addLoose(fact: Fact, left: number): number | undefined {
-    if (this.#said.has(fact.text)) return 0;
-    const cost = this.#cost(` ${fact.text}`) + (this.#loose.length === 0 ? 6 : 0);
-    if (cost > left) return undefined;
-    this.#loose.push({ text: fact.text, turn: fact.turn });
-    return cost;
-  }
-
-  *lines(): Generator<{ text: string; shown: string; turn: number; check: Check }> {
-    const checking = this.#options.standing !== undefined;
-    const byFolder = new Map<string, Group[]>();
-    for (const group of this.#groups.values()) {
-      const folder = folderOf(group.path);
-      byFolder.set(folder, [...(byFolder.get(folder) ?? []), group]);
-    }
-    for (const [folder, groups] of byFolder) {
-      let heading = folder === "" ? "" : `${folder}/\n`;
-      for (const group of groups.filter(({ names }) => names.length > 0)) {
-        for (let from = 0; from < group.names.length; from += NAMES_A_LINE) {
-          const names = group.names.slice(from, from + NAMES_A_LINE).join(" ");
-          yield { text: `${group.path}: ${names}`, shown: `${heading}${marked(group, checking)}: ${names}`, turn: group.turn, check: group.check };
-          heading = "";
-        }
-      }
-      // Files without names stand together, each still with its turn.
-      const bare = groups.filter(({ names }) => names.length === 0);
-      if (bare.length === 0) continue;
-      const [first, ...rest] = bare;
-      yield { text: first!.path, shown: `${heading}${bare.map((group) => marked(group, checking)).join(", ")}`, turn: first!.turn, check: first!.check };
-      for (const group of rest) yield { text: group.path, shown: "", turn: group.turn, check: group.check };
-    }
-    if (this.#loose.length > 0) {
-      const turn = Math.max(...this.#loose.map((each) => each.turn));
-      const text = `also: ${this.#loose.map((each) => each.text).join(" ")}`;
-      yield { text, shown: `${text} ·${turn}`, turn, check: "unverified" };
-    }
-  }
-}
-
-function marked({ file, turn, check }: Group, checking: boolean): string {
-  return `${check === "changed" ? "~ " : check === "unverified" && checking ? "? " : ""}${file} ·${turn}`;
-}
-
-function folderOf(path: string): string {
-  const at = path.lastIndexOf("/");
-  return at <= 0 ? "" : path.slice(0, at);
 }

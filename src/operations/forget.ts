@@ -8,7 +8,7 @@ import type { EventType } from "../event/schema.ts";
 import { searchable } from "../event/text.ts";
 import type { Store, Stored } from "../store/store.ts";
 import { record } from "./record.ts";
-import { findSession, originsOf, refreshSummaries } from "./sessions.ts";
+import { sessionId, originsOf, refreshSummaries } from "./sessions.ts";
 
 export interface ForgetTarget {
   readonly session?: string;
@@ -39,7 +39,7 @@ export async function stays(store: Store, words: string): Promise<number> {
 /** What would be erased. */
 export async function findForgettable(store: Store, target: ForgetTarget): Promise<Stored[]> {
   if (target.session !== undefined) {
-    const { id } = await findSession(store, target.session);
+    const id = await sessionId(store, target.session);
     const found = (await store.read(id)).filter(({ event, erased }) => !erased && !KEPT.has(event.type));
     // What a fork shares with its parent is the parent's, whichever of the two was imported first.
     const origins = await originsOf(store, found.map(({ event }) => event));

@@ -1,6 +1,7 @@
 /** The brief for taking up work again: a session's story, checked against the tree as it is now. */
 import { loadTokenizer, type CountTokens } from "../base/tokens.ts";
-import { draftBrief, packBrief, questions, type Brief, type Draft, type PackOptions } from "../context/brief.ts";
+import { packBrief, type Brief } from "../context/brief.ts";
+import { draftBrief, questions, type Draft, type PackOptions } from "../context/draft.ts";
 import { resumeCommand } from "../agents/claude-code/sources.ts";
 import { checkFile, commandStands, isHere, type FileAnswer } from "../worktree/check.ts";
 import { treeOf } from "../worktree/project.ts";
@@ -24,7 +25,7 @@ export async function resume(store: Store, session: string, budget: number, coun
   const countTokens = count ?? (await loadTokenizer());
   const draft = draftBrief(told);
   const { cwd, ended } = told.summary;
-    const brief = packBrief(draft, { budget, countTokens, ...(isHere(cwd || project) ? checkedBy(draft, cwd || project, ended) : {}) });
+  const brief = packBrief(draft, { budget, countTokens, ...(isHere(cwd || project) ? checkedBy(draft, cwd || project, ended) : {}) });
   return { session, ...brief, command: resumeCommand(session, cwd || project) };
 }
 

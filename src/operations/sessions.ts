@@ -33,15 +33,9 @@ export function turnAt(summary: SessionSummary | undefined, position: number): n
 
 /** Folds every session whose summary is missing or older than its events. Returns how many. */
 export async function refreshSummaries(store: Store): Promise<number> {
-  const heads = await store.heads();
-  const known = new Map((await store.summaries()).map(({ summary, upTo }) => [summary.id, upTo]));
-  let refreshed = 0;
-  for (const [id, position] of heads) {
-    if (known.get(id) === position) continue;
-    await store.putSummary((await story(store, id)).summary, position);
-    refreshed += 1;
-  }
-  return refreshed;
+  const stale = await store.stale();
+  for (const [id, position] of stale) await store.putSummary((await story(store, id)).summary, position);
+  return stale.size;
 }
 
 /** Sessions with a conversation, newest first, each with where it came from. */
@@ -52,7 +46,14 @@ export async function listSessions(store: Store): Promise<SessionSummary[]> {
 /** Those without a turn, too: what is kept of them can be found, shown and forgotten. */
 async function allSessions(store: Store): Promise<SessionSummary[]> {
   await refreshSummaries(store);
-  const all = (await store.summaries()).map(({ summary }) => summary);
+  let all = (await store.summaries()).map(({ summary }) => summary);
+  const heads = await store.heads();
+  if (all.length < heads.size) {
+    // A summary that can no longer be read is as good as none.
+    for (const { id } of all) heads.delete(id);
+    for (const [id, position] of heads) await store.putSummary((await story(store, id)).summary, position);
+    all = (await store.summaries()).map(({ summary }) => summary);
+  }
   const lineage = lineageOf(all, await links(store));
   return all.map((summary) => ({ ...summary, ...lineage.get(summary.id) }));
 }
@@ -73,6 +74,11 @@ async function links(store: Store): Promise<Event[]> {
   return (await store.ofTypes(["session.forked", "session.resumed"])).map(({ event }) => event);
 }
 
+/** The id of a session, given as `findSession` takes it; a whole one is looked up alone. */
+export async function sessionId(store: Store, wanted: string): Promise<string> {
+  return (await store.summary(wanted)) !== undefined ? wanted : (await findSession(store, wanted)).id;
+}
+
 /** A session by its id, the beginning of its id, or its title. */
 export async function findSession(store: Store, wanted: string): Promise<SessionSummary> {
   const all = await allSessions(store);
@@ -88,8 +94,11 @@ export async function findSession(store: Store, wanted: string): Promise<Session
   throw new TidemarkError("SESSION_AMBIGUOUS", `"${wanted}" matches ${found.length} sessions:\n${some.join("\n")}${found.length > 5 ? "\n  …" : ""}`);
 }
 
-/** The newest session of a project, else the newest of all. */
+/** The newest session of a project, else the newest of all; without its lineage. */
 export async function latestSession(store: Store, project: string): Promise<SessionSummary | undefined> {
+  await refreshSummaries(store);
+  const newest = await store.newest(project);
+  if (newest !== undefined) return newest;
   const all = await listSessions(store);
   return all.find((summary) => summary.project === project) ?? all[0];
 }

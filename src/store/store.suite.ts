@@ -617,6 +617,23 @@ function summaries(check: Check): void {
     expect(await reopened.summaries()).toEqual([{ summary: second, upTo: 7 }]);
   });
 
+  check("the newest session of a project is the one that ended last and has a turn", async (open) => {
+    const store = await open();
+    const all = [summary("old", { ended: 10, project: "/a" }), summary("empty", { ended: 30, project: "/a", turns: 0 }), summary("new", { ended: 20, project: "/a" }), summary("other", { ended: 40, project: "/b" })];
+    for (const [i, one] of all.entries()) await store.putSummary(one, i + 1);
+    const reopened = await open();
+    expect([(await reopened.newest("/a"))?.id, (await reopened.newest("/b"))?.id, await reopened.newest("/c")]).toEqual(["new", "other", undefined]);
+  });
+
+  check("a session is stale until its newest event has a summary", async (open) => {
+    const store = await open();
+    await store.append([prompt("one"), prompt("two", { session: "s2" })]);
+    await store.putSummary(summary("s1"), 1);
+    expect(await (await open()).stale()).toEqual(new Map([["s2", 2]]));
+    await store.append([prompt("more")]);
+    expect(await (await open()).stale()).toEqual(new Map([["s1", 3], ["s2", 2]]));
+  });
+
   check("an unknown session has no summary, and dropped ones are gone", async (open) => {
     const store = await open();
     expect(await store.summary("s1")).toBeUndefined();

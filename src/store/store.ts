@@ -105,6 +105,10 @@ export interface SessionIndex {
   putSummary(summary: SessionSummary, upTo: Position): Promise<void>;
   summaries(): Promise<{ summary: SessionSummary; upTo: Position }[]>;
   summary(session: string): Promise<{ summary: SessionSummary; upTo: Position } | undefined>;
+  /** The newest one of a project that has a turn. */
+  newest(project: string): Promise<SessionSummary | undefined>;
+  /** Sessions whose summary is missing or older than their newest event, each with that event's position. */
+  stale(): Promise<Map<string, Position>>;
   /** Forgets all summaries; they are folded anew when next asked for. */
   dropSummaries(): Promise<void>;
   search(query: string, filter: SearchFilter, limit: number): Promise<SearchAnswer>;

@@ -3,7 +3,7 @@ import { TidemarkError } from "../../base/errors.ts";
 import { clip, printable } from "../../base/text.ts";
 import type { Role } from "../../event/text.ts";
 import { searchSessions, type FoundText } from "../../operations/search.ts";
-import { findSession, listSessions } from "../../operations/sessions.ts";
+import { listSessions, sessionId } from "../../operations/sessions.ts";
 import { matches, parseQuery } from "../../store/ranking.ts";
 import { projectOf } from "../../worktree/project.ts";
 import type { CommandSpec, Context } from "../command.ts";
@@ -41,7 +41,7 @@ their parts ("parse config" finds parseConfigFile). Put words in double quotes t
     const since = time(options["since"], "--since", context.now);
     const until = time(options["until"], "--until", context.now);
     const project = options["here"] === true ? projectOf(context.cwd) : typeof options["project"] === "string" ? projectOf(options["project"]) : undefined;
-    const session = typeof options["session"] === "string" ? (await findSession(store, options["session"])).id : undefined;
+    const session = typeof options["session"] === "string" ? await sessionId(store, options["session"]) : undefined;
     const result = await searchSessions(store, query, {
       limit: count(options["limit"], "--limit"),
       length: context.terminal.json ? 1500 : 480,

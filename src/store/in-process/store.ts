@@ -152,6 +152,14 @@ class InProcessStore implements Store {
     return found === undefined ? undefined : parseSummary(found);
   }
 
+  async newest(project: string): Promise<SessionSummary | undefined> {
+    return (await this.summaries()).find(({ summary }) => summary.turns > 0 && summary.project === project)?.summary;
+  }
+
+  async stale(): Promise<Map<string, Position>> {
+    return new Map([...(await this.heads())].filter(([session, position]) => this.#place.summaries.get(session)?.upTo !== position));
+  }
+
   async dropSummaries(): Promise<void> {
     this.#place.summaries.clear();
   }

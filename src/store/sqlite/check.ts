@@ -153,14 +153,18 @@ function recordsOf(payload: SqlValue): string[] {
   }
 }
 
+const FILED: Record<string, string> = { ended: "time", project: "project", turns: "number of turns" };
+
 /** Summaries that can no longer be read, or stand in the wrong place; what they say is compared by `verify`. */
 export function checkSummaryRows(log: Prepared): Problem[] {
   const problems: Problem[] = [];
-  for (const row of log.sql("SELECT session, ended, body FROM summary").all()) {
+  for (const row of log.sql("SELECT session, ended, project, turns, body FROM summary").all()) {
     const where = `session ${String(row["session"])}`;
     try {
-      const { ended } = JSON.parse(String(row["body"])) as { ended?: unknown };
-      if (ended !== Number(row["ended"])) problems.push({ code: "SUMMARY_DIFFERS", where, message: "It is filed under another time than its own" });
+      const body = JSON.parse(String(row["body"])) as Record<string, unknown>;
+      for (const column of ["ended", "project", "turns"]) {
+        if (body[column] !== row[column]) problems.push({ code: "SUMMARY_DIFFERS", where, message: `It is filed under another ${FILED[column]} than its own` });
+      }
     } catch {
       problems.push({ code: "SUMMARY_DIFFERS", where, message: "It can no longer be read" });
     }

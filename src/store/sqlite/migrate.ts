@@ -40,6 +40,12 @@ export const LOG_STEPS: readonly string[] = [
   -- The import's own notes.
   CREATE TABLE source (path TEXT PRIMARY KEY, size INTEGER NOT NULL, modified REAL NOT NULL, report TEXT NOT NULL) STRICT;
   `,
+  // The newest session of a project is asked for at every start: with 3,000 sessions, reading every summary took 60 ms.
+  `
+  DROP TABLE summary;
+  CREATE TABLE summary (session TEXT PRIMARY KEY, up_to INTEGER NOT NULL, ended INTEGER NOT NULL, project TEXT NOT NULL, turns INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
+  CREATE INDEX summary_newest ON summary (project, ended DESC, session) WHERE turns > 0;
+  `,
 ];
 
 export const OBJECT_STEPS: readonly string[] = [

@@ -27,6 +27,8 @@ export async function openSqliteStore(folder: string): Promise<Store> {
 /** Other events are hung on these: they keep their payload. */
 const STRUCTURAL = new Set(["session.started", "session.forked", "session.resumed"]);
 
+const SUMMARY_COLUMNS = "up_to, ended, body";
+
 class SqliteStore implements Store {
   readonly #files: Files;
   readonly #log: Prepared;
@@ -177,19 +179,33 @@ class SqliteStore implements Store {
   async putSummary(summary: SessionSummary, upTo: Position): Promise<void> {
     guarded(() =>
       this.#log
-        .sql("INSERT INTO summary (session, up_to, ended, body) VALUES (?, ?, ?, ?) ON CONFLICT (session) DO UPDATE SET up_to = excluded.up_to, ended = excluded.ended, body = excluded.body")
-        .run(summary.id, upTo, summary.ended, JSON.stringify(summary)),
+        .sql("INSERT OR REPLACE INTO summary (session, up_to, ended, project, turns, body) VALUES (?, ?, ?, ?, ?, ?)")
+        .run(summary.id, upTo, summary.ended, summary.project, summary.turns, JSON.stringify(summary)),
     );
   }
 
   async summaries(): Promise<{ summary: SessionSummary; upTo: Position }[]> {
-    return guarded(() => this.#log.sql("SELECT up_to, ended, body FROM summary ORDER BY ended DESC, session").all().flatMap((row) => toSummary(row) ?? []));
+    return guarded(() => this.#log.sql(`SELECT ${SUMMARY_COLUMNS} FROM summary ORDER BY ended DESC, session`).all().flatMap((row) => toSummary(row) ?? []));
   }
 
   async summary(session: string): Promise<{ summary: SessionSummary; upTo: Position } | undefined> {
     return guarded(() => {
-      const row = this.#log.sql("SELECT up_to, ended, body FROM summary WHERE session = ?").get(session);
+      const row = this.#log.sql(`SELECT ${SUMMARY_COLUMNS} FROM summary WHERE session = ?`).get(session);
       return row === undefined ? undefined : toSummary(row);
+    });
+  }
+
+  async newest(project: string): Promise<SessionSummary | undefined> {
+    return guarded(() => {
+      const row = this.#log.sql(`SELECT ${SUMMARY_COLUMNS} FROM summary WHERE project = ? AND turns > 0 ORDER BY ended DESC, session LIMIT 1`).get(project);
+      return row === undefined ? undefined : toSummary(row)?.summary;
+    });
+  }
+
+  async stale(): Promise<Map<string, Position>> {
+    return guarded(() => {
+      const rows = this.#log.sql("SELECT session, position FROM tip LEFT JOIN summary USING (session) WHERE up_to IS NOT position").all();
+      return new Map(rows.map((row) => [String(row["session"]), Number(row["position"])]));
     });
   }
 
