@@ -10,7 +10,7 @@ import { TidemarkError } from "../base/errors.ts";
 
 const count = z.number().int().nonnegative();
 const text = z.string();
-
+const provisional = z.boolean().optional().describe("from a hook or the prompt history, until the transcript's record arrives");
 
 const touchedFile = z.strictObject({
   path: text.describe("as the agent named it, usually absolute"),
@@ -28,7 +28,7 @@ const task = z.strictObject({
 /** Every event type with its payload. A key is a type; the description is its line in the event reference. */
 export const PAYLOADS = {
   "session.started": z
-    .strictObject({ cwd: text.optional(), project: text.optional(), branch: text.optional(), version: text.optional(), source: text.optional().describe("where it was read: transcript, history, export") })
+    .strictObject({ cwd: text.optional(), project: text.optional(), branch: text.optional(), version: text.optional(), source: text.optional().describe("where it was read: transcript, hook, history, export") })
     .describe("A session was seen for the first time."),
   "session.resumed": z.strictObject({ from: text.describe("the session it goes on from") }).describe("A session took up another one's conversation under a new id."),
   "session.forked": z
@@ -39,9 +39,37 @@ export const PAYLOADS = {
     .describe("The agent replaced its context by a summary."),
   "session.summarised": z.strictObject({ text: text, by: z.enum(["agent"]) }).describe("The agent's own summary at a compaction."),
   "session.named": z.strictObject({ name: text, by: z.enum(["user", "agent"]) }).describe("A title for the session."),
+  "session.opened": z
+    .strictObject({ source: text.describe("startup, resume, clear, compact or fork, in the agent's own words"), model: text.optional() })
+    .describe("The agent said that a context began: a start, a resume, or what follows a compaction."),
   "session.ended": z.strictObject({ reason: text }).describe("The agent said that the session ended."),
+  "start.discovered": z
+    .strictObject({ tree: text, project: text, branch: text.optional(), head: text.optional().describe("commit"), instructions: z.array(z.strictObject({ path: text, bytes: count })) })
+    .describe("First step of a session start: where the work is, and which instruction files hold there."),
+  "start.assessed": z
+    .strictObject({
+      previous: text.optional().describe("the session that was last at work here"),
+      ending: text.optional().describe("how that one ended"),
+      in_flight: text.optional().describe("its tool call whose outcome is unknown"),
+      uncommitted: count.optional().describe("changed and untracked files; absent where there is no git"),
+      branch_was: text.optional().describe("its branch, where the tree is on another now"),
+      live: z.array(text).describe("other sessions that run in this tree now"),
+    })
+    .describe("Second step: the state in which the work was found."),
+  "start.recalled": z
+    .strictObject({
+      from: text.optional().describe("the session that the context is about"),
+      characters: count,
+      tokens: count,
+      lines: z.array(text).describe("hashes of the lines given, so that none is given twice in one context"),
+      nothing: text.optional().describe("why nothing was given"),
+    })
+    .describe("Third step: the context that was handed to the agent."),
+  "start.declared": z
+    .strictObject({ hooks: z.boolean(), injection: z.boolean(), engine: z.boolean(), undo: text, without: z.array(text).describe("what this host does not let us do") })
+    .describe("Fourth step: what can be done for this session, and what not."),
   "turn.ended": z
-    .strictObject({ how: z.enum(["completed", "interrupted", "error", "limit"]), text: text.optional(), ms: count.optional() })
+    .strictObject({ how: z.enum(["completed", "interrupted", "error", "limit"]), text: text.optional(), ms: count.optional(), provisional })
     .describe("How a turn came to its end, where the agent says so."),
   "subagent.started": z.strictObject({ kind: text.optional(), description: text.optional(), call: text.optional().describe("id of the call that started it") }).describe("A subagent began; its events carry its id as `thread`."),
   prompt: z
@@ -49,14 +77,14 @@ export const PAYLOADS = {
       text: text,
       kind: z.enum(["user", "command", "shell", "subagent", "notification", "injected"]).describe("user: typed; command: a slash command; shell: `!` line; subagent: task text given to one; notification, injected: not typed by anyone"),
       images: count.optional(),
-      provisional: z.boolean().optional().describe("from the prompt history or a hook, until the transcript's record arrives"),
+      provisional,
     })
     .describe("Words given to the agent."),
-  answer: z.strictObject({ text: text }).describe("Text the agent wrote."),
+  answer: z.strictObject({ text: text, provisional }).describe("Text the agent wrote."),
   thinking: z.strictObject({ characters: count }).describe("That the agent reasoned, and how much; never what."),
-  "tool.called": z.strictObject({ tool: text, input: z.unknown() }).describe("The agent called a tool."),
-  "tool.returned": z.strictObject({ call: text, output: text, ms: count.optional(), images: count.optional() }).describe("A tool gave its result."),
-  "tool.failed": z.strictObject({ call: text, error: text, rejected: z.boolean().optional().describe("the user said no or stopped it") }).describe("A tool failed, or the user refused it."),
+  "tool.called": z.strictObject({ tool: text, input: z.unknown(), provisional }).describe("The agent called a tool."),
+  "tool.returned": z.strictObject({ call: text, output: text, ms: count.optional(), images: count.optional(), provisional }).describe("A tool gave its result."),
+  "tool.failed": z.strictObject({ call: text, error: text, rejected: z.boolean().optional().describe("the user said no or stopped it"), provisional }).describe("A tool failed, or the user refused it."),
   "files.touched": z.strictObject({ call: text, files: z.array(touchedFile) }).describe("Files a tool call read or changed."),
   "model.changed": z.strictObject({ to: text }).describe("The model that answers from here on."),
   usage: z
