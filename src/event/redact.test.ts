@@ -506,8 +506,10 @@ describe("time", () => {
     newlines: repeat("\n"),
   };
   it.each(Object.entries(hostile))("1 MB of %s", (_name, text) => {
-    const t0 = performance.now();
+    // CPU time, since others may use the machine; 0.1 to 1 s is usual. A pattern that goes back over its steps takes minutes.
+    const before = process.cpuUsage();
     redactText(text);
-    expect(performance.now() - t0).toBeLessThan(1000);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1000).toBeLessThan(8000);
   });
 });
