@@ -13,6 +13,8 @@ export interface Line {
   readonly ended: boolean;
   /** False where bytes were not UTF-8; they stand as U+FFFD in `text`. */
   readonly sound: boolean;
+  /** Offset in the file of the byte behind it and its line feed. */
+  readonly end: number;
 }
 
 export type LineProblem = "too long";
@@ -21,16 +23,23 @@ export type LineProblem = "too long";
 const LONGEST = 64 * 1024 * 1024;
 const CHUNK = 1024 * 1024;
 
-export async function* readLines(path: string, progress?: (bytes: number) => void): AsyncGenerator<Line[] | { number: number; problem: LineProblem }> {
+/** Where reading goes on: behind so many bytes and lines. */
+export interface Place {
+  readonly offset: number;
+  readonly lines: number;
+}
+
+export async function* readLines(path: string, progress?: (bytes: number) => void, start: Place = { offset: 0, lines: 0 }): AsyncGenerator<Line[] | { number: number; problem: LineProblem }> {
   const file = await open(path, "r");
   try {
     const buffer = Buffer.allocUnsafe(CHUNK);
     let rest: Buffer[] = [];
     let restLength = 0;
     let skipping = false;
-    let number = 0;
+    let number = start.lines;
+    let position = start.offset;
     for (;;) {
-      const { bytesRead } = await file.read(buffer, 0, CHUNK, null);
+      const { bytesRead } = await file.read(buffer, 0, CHUNK, position);
       if (bytesRead === 0) break;
       const lines: Line[] = [];
       let from = 0;
@@ -42,7 +51,7 @@ export async function* readLines(path: string, progress?: (bytes: number) => voi
           skipping = false;
           continue;
         }
-        lines.push(toLine(rest.length === 0 ? piece : Buffer.concat([...rest, piece]), number, true));
+        lines.push(toLine(rest.length === 0 ? piece : Buffer.concat([...rest, piece]), number, true, position + from));
         rest = [];
         restLength = 0;
       }
@@ -58,16 +67,17 @@ export async function* readLines(path: string, progress?: (bytes: number) => voi
           skipping = true;
         }
       }
+      position += bytesRead;
       progress?.(bytesRead);
     }
-    if (rest.length > 0) yield [toLine(Buffer.concat(rest), number + 1, false)];
+    if (rest.length > 0) yield [toLine(Buffer.concat(rest), number + 1, false, position)];
   } finally {
     await file.close();
   }
 }
 
-function toLine(bytes: Buffer, number: number, ended: boolean): Line {
-  return { number, text: bytes.toString("utf8"), ended, sound: isUtf8(bytes) };
+function toLine(bytes: Buffer, number: number, ended: boolean, end: number): Line {
+  return { number, text: bytes.toString("utf8"), ended, sound: isUtf8(bytes), end };
 }
 
 /** Why a file cannot be JSON lines at all, from its first bytes; undefined where it may be. */

@@ -49,6 +49,7 @@ export const ENDING_WORDS: Record<Ending, string> = {
   completed: "completed",
   interrupted: "stopped",
   crashed: "crashed",
+  closed: "closed",
   error: "error",
   limit: "limit",
   unanswered: "no answer",

@@ -217,7 +217,7 @@ class Packer {
 }
 
 const ENDINGS = {
-  completed: "finished", interrupted: "stopped by the user", crashed: "ended abnormally in the middle of its work", error: "ended by an error", limit: "ended by a usage limit",
+  completed: "finished", interrupted: "stopped by the user", crashed: "ended abnormally in the middle of its work", closed: "ended from outside in the middle of its work", error: "ended by an error", limit: "ended by a usage limit",
   unanswered: "ended before an answer", rewound: "gone back on", unknown: "known from its prompts only",
 } as const;
 

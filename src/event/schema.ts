@@ -77,6 +77,7 @@ export const PAYLOADS = {
       text: text,
       kind: z.enum(["user", "command", "shell", "subagent", "notification", "injected"]).describe("user: typed; command: a slash command; shell: `!` line; subagent: task text given to one; notification, injected: not typed by anyone"),
       images: count.optional(),
+      prompt_id: text.optional().describe("the agent's own id of a prompt that a hook told"),
       provisional,
     })
     .describe("Words given to the agent."),

@@ -7,24 +7,16 @@
  */
 import { resolve } from "node:path";
 import { TidemarkError } from "../base/errors.ts";
-import { isRecord } from "../base/json.ts";
 import { sha256Hex } from "../base/hash.ts";
-import { notText, readLines, type Line } from "../base/lines.ts";
-import { parseEvent, type Event } from "../event/schema.ts";
-import { aboutTranscript, cleanupDays, findTranscripts, historyFile, parseHistoryLine, transcriptsFolder, type SourceFile } from "../agents/claude-code/sources.ts";
-import { AGENT, Translator } from "../agents/claude-code/translate.ts";
+import { notText, readLines } from "../base/lines.ts";
+import type { Event } from "../event/schema.ts";
+import { cleanupDays, findTranscripts, historyFile, parseHistoryLine, transcriptsFolder, type SourceFile } from "../agents/claude-code/sources.ts";
+import { AGENT } from "../agents/claude-code/translate.ts";
 import { projectOf } from "../worktree/project.ts";
 import type { Store } from "../store/store.ts";
-import { readExported } from "./export.ts";
+import { BATCH_EVENTS, openIntake, parseLine, rememberFile, unchanged, type FileReport, type Quarantined } from "./intake.ts";
 import { record } from "./record.ts";
 import { refreshSummaries } from "./sessions.ts";
-
-export interface Quarantined {
-  readonly file: string;
-  /** 0 where the file as a whole could not be read. */
-  readonly line: number;
-  readonly reason: string;
-}
 
 export interface ImportReport {
   files: number;
@@ -54,23 +46,6 @@ export interface ImportOptions {
   readonly withinDays: number;
   readonly progress?: (state: { files: number; ofFiles: number; bytes: number; ofBytes: number }) => void;
 }
-
-/** What is remembered of a file that was read to its end. */
-interface FileReport {
-  lines: number;
-  accounted: number;
-  events: number;
-  quarantined: Quarantined[];
-  bookkeeping: Record<string, number>;
-  missingParents: number;
-}
-
-/** Events per call of the store: one transaction, below the 50 ms a writer may hold the lock. Fewer make more merges of the index. */
-const BATCH_EVENTS = 400;
-const BATCH_CHARACTERS = 1_000_000;
-
-/** Changes when a translator learns to read more: files are then read again. */
-const TRANSLATION = 1;
 
 export async function importSessions(store: Store, options: ImportOptions): Promise<ImportReport> {
   const report: ImportReport = {
@@ -115,182 +90,33 @@ async function discover(paths: readonly string[], own: string, report: ImportRep
 }
 
 async function importFile(store: Store, file: SourceFile, report: ImportReport, progress: (bytes: number) => void): Promise<void> {
-  const known = await store.source(file.path);
-  if (known !== undefined && known.size === file.size && known.modified === file.modified) {
-    const past = JSON.parse(known.report) as FileReport & { translation?: number };
-    if (past.translation === TRANSLATION) {
-      add(report, past);
-      report.duplicates += past.events;
-      report.unchanged += 1;
-      return;
-    }
+  const past = await unchanged(store, file);
+  if (past !== undefined) {
+    add(report, past);
+    report.duplicates += past.events;
+    report.unchanged += 1;
+    return;
   }
-  const fileReport: FileReport = { lines: 0, accounted: 0, events: 0, quarantined: [], bookkeeping: {}, missingParents: 0 };
-  const intake = new Intake(store, file.path, fileReport, report);
+  const intake = await openIntake(store, file.path);
+  const { file: fileReport, taken } = intake;
   try {
     const reason = file.size === 0 ? undefined : await notText(file.path);
-    if (reason === undefined) await intake.readAll(progress);
+    if (reason === undefined) for await (const lines of readLines(file.path, progress)) await intake.lines(lines);
     else fileReport.quarantined.push({ file: file.path, line: 0, reason });
+    await intake.finish();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== "EACCES" && code !== "EPERM" && code !== "EISDIR" && code !== "EIO" && code !== "ENOENT") throw error;
     fileReport.quarantined.push({ file: file.path, line: 0, reason: code === "ENOENT" ? "disappeared while being read" : `cannot be read (${code})` });
     add(report, fileReport);
     return;
+  } finally {
+    report.added += taken.added;
+    report.duplicates += taken.duplicates;
+    for (const [family, count] of Object.entries(taken.redacted)) report.redacted[family] = (report.redacted[family] ?? 0) + count;
   }
   add(report, fileReport);
-  await store.putSource({ path: file.path, size: file.size, modified: file.modified, report: JSON.stringify({ ...fileReport, translation: TRANSLATION }) });
-}
-
-/** One file on its way into the log. */
-class Intake {
-  readonly #store: Store;
-  readonly #path: string;
-  readonly #file: FileReport;
-  readonly #report: ImportReport;
-  readonly #ids = new Set<string>();
-  #batch: Event[] = [];
-  #weight = 0;
-  #duplicates = 0;
-  #session: string | undefined;
-
-  constructor(store: Store, path: string, file: FileReport, report: ImportReport) {
-    this.#store = store;
-    this.#path = path;
-    this.#file = file;
-    this.#report = report;
-  }
-
-  async readAll(progress: (bytes: number) => void): Promise<void> {
-    const translator = new Translator({ ...(await aboutTranscript(this.#path)), projectOf: cached(projectOf) });
-    for await (const lines of readLines(this.#path, progress)) {
-      if (!Array.isArray(lines)) {
-        this.#file.lines += 1;
-        this.#quarantine(lines.number, "longer than 64 MiB");
-        continue;
-      }
-      for (const line of lines) await this.#line(line, translator);
-    }
-    for (const event of translator.end()) await this.#take(event);
-    await this.#flush();
-    this.#file.missingParents = translator.missingParents;
-    this.#session = translator.session;
-    if (this.#duplicates > 0) await this.#share();
-    this.#file.events = this.#ids.size;
-  }
-
-  async #line(line: Line, translator: Translator): Promise<void> {
-    this.#file.lines += 1;
-    const value = parse(line);
-    if (typeof value === "string") {
-      // An empty line between records says nothing and is nothing's loss.
-      if (line.text.trim() === "") this.#bookkeep("empty line");
-      else this.#quarantine(line.number, value);
-      return;
-    }
-    if (!line.sound) this.#file.quarantined.push({ file: this.#path, line: line.number, reason: "not UTF-8 in places; loaded with those replaced" });
-    this.#file.accounted += 1;
-    const { events, bookkeeping, refused = refusal(events) } = translated(value, translator);
-    if (refused !== undefined) {
-      this.#file.quarantined.push({ file: this.#path, line: line.number, reason: refused });
-      return;
-    }
-    if (bookkeeping !== undefined && events.length === 0) this.#file.bookkeeping[bookkeeping] = (this.#file.bookkeeping[bookkeeping] ?? 0) + 1;
-    this.#weight += line.text.length;
-    for (const event of events) await this.#take(event);
-  }
-
-  async #take(event: Event): Promise<void> {
-    // The usage of a message stands in several records; within a file that is no news and no duplicate either.
-    if (this.#ids.has(event.id)) return;
-    this.#ids.add(event.id);
-    this.#batch.push(event);
-    if (this.#batch.length >= BATCH_EVENTS || this.#weight >= BATCH_CHARACTERS) await this.#flush();
-  }
-
-  async #flush(): Promise<void> {
-    if (this.#batch.length === 0) return;
-    const { added, duplicates, redacted } = await record(this.#store, this.#batch);
-    this.#report.added += added;
-    this.#report.duplicates += duplicates;
-    this.#duplicates += duplicates;
-    for (const [family, count] of Object.entries(redacted)) this.#report.redacted[family] = (this.#report.redacted[family] ?? 0) + count;
-    this.#batch = [];
-    this.#weight = 0;
-  }
-
-  /** Records first met under another session belong to this one too: a fork, or the parent of one read earlier. */
-  async #share(): Promise<void> {
-    const session = this.#session;
-    if (session === undefined) return;
-    const byOther = new Map<string, string[]>();
-    for (const [id, other] of await this.#store.known([...this.#ids])) {
-      if (other === session) continue;
-      const records = byOther.get(other);
-      if (records === undefined) byOther.set(other, [id]);
-      else records.push(id);
-    }
-    for (const [from, records] of byOther) {
-      const [first] = await this.#store.get([records[0]!]);
-      const id = `${session}:shares:${sha256Hex(records.toSorted().join("\n")).slice(0, 24)}`;
-      await this.#take({ id, time: first?.event.time ?? 0, type: "session.forked", session, agent: AGENT, payload: { from, shared: records.length, records } });
-    }
-    await this.#flush();
-  }
-
-  #quarantine(line: number, reason: string): void {
-    this.#file.accounted += 1;
-    this.#file.quarantined.push({ file: this.#path, line, reason });
-  }
-
-  #bookkeep(kind: string): void {
-    this.#file.accounted += 1;
-    this.#file.bookkeeping[kind] = (this.#file.bookkeeping[kind] ?? 0) + 1;
-  }
-}
-
-/** A record's events, or why it has none: what nests without end overruns the stack of whatever looks into it. */
-function translated(value: Record<string, unknown>, translator: Translator): { events: Event[]; bookkeeping?: string; refused?: string } {
-  try {
-    const exported = readExported(value);
-    return exported === undefined ? translator.push(value) : { events: [exported] };
-  } catch (error) {
-    if (error instanceof RangeError) return { events: [], refused: TOO_DEEP };
-    throw error;
-  }
-}
-
-/** Levels of nesting that are stored; the deepest seen in real transcripts is 8. */
-const DEEPEST = 200;
-const TOO_DEEP = `nested deeper than ${DEEPEST} levels`;
-
-function isDeeper(value: unknown, levels: number): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  return levels === 0 || Object.values(value).some((inner) => isDeeper(inner, levels - 1));
-}
-
-/** Why the log would not take these events: ids of a record can hold anything, and one bad line must not stop the rest. */
-function refusal(events: readonly Event[]): string | undefined {
-  try {
-    for (const event of events) {
-      parseEvent(event);
-      if ((event.type === "tool.called" || event.type === "raw") && isDeeper(event.payload, DEEPEST)) return TOO_DEEP;
-    }
-    return undefined;
-  } catch (error) {
-    return `not storable: ${(error as Error).message}`;
-  }
-}
-
-/** The record, or why the line is none. */
-function parse(line: Line): Record<string, unknown> | string {
-  try {
-    // A byte order mark is part of no record; JSON.parse does not take it.
-    const value: unknown = JSON.parse(line.number === 1 ? line.text.replace(/^\uFEFF/, "") : line.text);
-    return isRecord(value) ? value : "not a JSON object";
-  } catch {
-    return line.ended ? "damaged: not valid JSON" : "torn: the file ends in the middle of a record";
-  }
+  await rememberFile(store, file, fileReport);
 }
 
 function add(report: ImportReport, file: FileReport): void {
@@ -317,7 +143,7 @@ async function rescue(store: Store, configDir: string, report: ImportReport): Pr
       if (!Array.isArray(lines)) continue;
       for (const line of lines) {
         if (line.text.trim() === "") continue;
-        const value = parse(line);
+        const value = parseLine(line);
         const prompt = typeof value === "string" ? undefined : parseHistoryLine(value);
         if (prompt === undefined) {
           report.quarantined.push({ file: path, line: line.number, reason: typeof value === "string" ? value : "not a prompt of a known shape" });
@@ -367,13 +193,4 @@ function refuseWhenNothingLoaded(paths: readonly string[], report: ImportReport)
   const whole = report.quarantined.find(({ line }) => line === 0) ?? report.quarantined[0];
   if (whole === undefined || report.added > 0 || report.duplicates > 0) return;
   throw new TidemarkError(whole.line === 0 && /permission|cannot be read/.test(whole.reason) ? "PATH_UNREADABLE" : "NOT_A_TRANSCRIPT", `${whole.file}: ${whole.reason}`);
-}
-
-function cached(find: (cwd: string) => string): (cwd: string) => string {
-  const known = new Map<string, string>();
-  return (cwd) => {
-    let project = known.get(cwd);
-    if (project === undefined) known.set(cwd, (project = find(cwd)));
-    return project;
-  };
 }

@@ -8,6 +8,7 @@
  */
 import type { Event, EventOf, Payload } from "../event/schema.ts";
 import { clip } from "../base/text.ts";
+import { settle } from "./settle.ts";
 import type { Ending, SessionSummary, Tokens } from "./summary.ts";
 
 export interface Call {
@@ -74,7 +75,8 @@ interface Node {
 
 const CONVERSATION = new Set(["prompt", "answer", "thinking", "tool.called", "tool.returned", "tool.failed", "turn.ended", "session.compacted", "session.summarised"]);
 
-export function foldSession(id: string, events: readonly Event[]): Story {
+export function foldSession(id: string, all: readonly Event[]): Story {
+  const events = settle(all);
   const main = events.filter((event) => event.thread === undefined);
   const nodes = nodesOf(main);
   const live = livePath(nodes);
@@ -86,8 +88,9 @@ export function foldSession(id: string, events: readonly Event[]): Story {
     const turn = finish(draft, draft.live ? turns.length + 1 : 0, draft === lastLive);
     (draft.live ? turns : rewound).push(turn);
   }
+  if (turns.at(-1)?.ending === "crashed" && endedFromOutside(events)) turns.push({ ...turns.pop()!, ending: "closed" });
   const last = turns.at(-1);
-  const openCall = last?.ending === "crashed" ? last.calls.findLast((call) => call.outcome === undefined) : undefined;
+  const openCall = last?.ending === "crashed" || last?.ending === "closed" ? last.calls.findLast((call) => call.outcome === undefined) : undefined;
   const lastSummary = events.findLast((event) => event.type === "session.summarised")?.payload.text;
   return {
     summary: summarise(id, events, turns),
@@ -97,6 +100,14 @@ export function foldSession(id: string, events: readonly Event[]): Story {
     ...(openCall === undefined ? {} : { openCall }),
     ...(lastSummary === undefined ? {} : { lastSummary }),
   };
+}
+
+/** The agent still had time to say that the session ended. A session that was taken up again ended more than once. */
+function endedFromOutside(events: readonly Event[]): boolean {
+  const said = events.findLast((event) => event.type === "session.ended");
+  if (said === undefined) return false;
+  const worked = events.reduce((latest, event) => (CONVERSATION.has(event.type) && event.thread === undefined ? Math.max(latest, event.time) : latest), 0);
+  return said.time >= worked - 1000;
 }
 
 /** Main-thread records with what they became, in the order of the log. */

@@ -8,6 +8,8 @@ export type Ending =
   | "interrupted"
   /** a tool call was under way and nothing followed: crash, kill, or the machine went off */
   | "crashed"
+  /** the agent itself was ended in the middle of its work: terminal closed, signal, turn limit */
+  | "closed"
   /** the agent reported an error */
   | "error"
   /** a usage limit was reached */

@@ -66,6 +66,8 @@ export class Translator {
   #ownBegun = false;
   readonly #summaries: { leaf: string; title: string; record: TranscriptRecord }[] = [];
   #usage: Usage | undefined;
+  /** The agent's own ids of prompts, the same in its hooks. Not in the events: a fork gives them anew to what it copies. */
+  readonly promptIds = new Set<string>();
   /** Parents that no record of this file has: the tree is torn there. */
   missingParents = 0;
 
@@ -229,6 +231,8 @@ export class Translator {
     const images = blocks.filter((block) => block.type === "image").length;
     const sidechainTask = record["isSidechain"] === true && !this.#keptParent.size;
     const before = events.length;
+    const promptId = text(record["promptId"]);
+    if (promptId !== undefined) this.promptIds.add(promptId);
     for (const [i, block] of blocks.entries()) {
       if (block.type === "tool_result") {
         this.#result(events, block, record, where);
@@ -410,7 +414,7 @@ export class Translator {
   }
 }
 
-const UNIQUE_CALL = /^(?=.*[A-Za-z].*)[\w-]{16,}$/;
+export const UNIQUE_CALL = /^(?=.*[A-Za-z].*)[\w-]{16,}$/;
 
 /** The envelope of something that is about the session and not a point in the conversation. */
 function place(where: Where): Where {

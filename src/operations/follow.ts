@@ -1,0 +1,159 @@
+/**
+ * A transcript that is still being written, taken in as it grows: each poke reads what is new. What the transcript has
+ * shown is remembered, so that a hook's telling of the same is known to be told. Leaves out finding transcripts and
+ * deciding when to look.
+ */
+import { statSync } from "node:fs";
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import { notText, readLines, type Place } from "../base/lines.ts";
+import type { Event } from "../event/schema.ts";
+import { NEAR, plain, sameAnswer } from "../session/settle.ts";
+import type { Store } from "../store/store.ts";
+import { openIntake, rememberFile, unchanged, type Intake } from "./intake.ts";
+
+/** One file. */
+class FollowedFile {
+  readonly #store: Store;
+  readonly #path: string;
+  readonly #onEvents: (events: readonly Event[]) => void;
+  #intake: Intake | undefined;
+  #place: Place = { offset: 0, lines: 0 };
+  #inode = 0;
+  #refused = false;
+
+  constructor(store: Store, path: string, onEvents: (events: readonly Event[]) => void) {
+    this.#store = store;
+    this.#path = path;
+    this.#onEvents = onEvents;
+  }
+
+  hasPrompt(id: string): boolean {
+    return this.#intake?.hasPrompt(id) === true;
+  }
+
+  /** True where the file had something new. */
+  async poke(): Promise<boolean> {
+    const about = statSync(this.#path, { throwIfNoEntry: false });
+    if (about === undefined || !about.isFile()) return false;
+    if (about.ino !== this.#inode || about.size < this.#place.offset) {
+      // Another file under this name: read from its start; ids come from the source, so nothing is told twice.
+      [this.#inode, this.#intake, this.#place, this.#refused] = [about.ino, undefined, { offset: 0, lines: 0 }, false];
+    }
+    if (about.size === this.#place.offset || this.#refused) return false;
+    if (this.#intake === undefined) {
+      this.#refused = (await notText(this.#path)) !== undefined;
+      if (this.#refused) return false;
+      this.#intake = await openIntake(this.#store, this.#path);
+      this.#intake.onEvents = this.#onEvents;
+    }
+    const before = this.#place.offset;
+    for await (const lines of readLines(this.#path, undefined, this.#place)) {
+      if (!Array.isArray(lines)) break;
+      // A last line without its line feed is still being written; it is read again when there is more.
+      const whole = lines.filter(({ ended }) => ended);
+      if (whole.length === 0) continue;
+      await this.#intake.lines(whole);
+      this.#place = { offset: whole.at(-1)!.end, lines: whole.at(-1)!.number };
+    }
+    await this.#intake.pause();
+    return this.#place.offset > before;
+  }
+
+  /** Says what can only be said at the end, and notes that the file was read, so that no import reads it again. */
+  async close(): Promise<void> {
+    await this.poke();
+    const about = statSync(this.#path, { throwIfNoEntry: false });
+    if (this.#intake === undefined || about === undefined) return;
+    const report = await this.#intake.finish();
+    // One that ends in the middle of a line is left to the import, which says so.
+    if (about.size === this.#place.offset) await rememberFile(this.#store, { path: this.#path, size: about.size, modified: about.mtimeMs }, report);
+  }
+}
+
+/** A session's transcript and those of its subagents. */
+export class Follower {
+  readonly #store: Store;
+  readonly #path: string;
+  readonly #files = new Map<string, FollowedFile>();
+  readonly #answers: string[] = [];
+  readonly #errors: number[] = [];
+
+  constructor(store: Store, path: string) {
+    this.#store = store;
+    this.#path = path;
+  }
+
+  async poke(): Promise<boolean> {
+    let grown = false;
+    for (const path of [this.#path, ...(await this.#subagents())]) {
+      let file = this.#files.get(path);
+      if (file === undefined) this.#files.set(path, (file = new FollowedFile(this.#store, path, (events) => this.#note(events))));
+      grown = (await file.poke()) || grown;
+    }
+    return grown;
+  }
+
+  async close(): Promise<void> {
+    await this.poke();
+    for (const file of this.#files.values()) await file.close();
+  }
+
+  /** Whether the log or the transcript has this already, told by the transcript. */
+  async shows(event: Event): Promise<boolean> {
+    switch (event.type) {
+      case "prompt":
+        return event.payload.prompt_id !== undefined && this.#files.get(this.#path)?.hasPrompt(event.payload.prompt_id) === true;
+      case "answer":
+        return this.#answers.some((answer) => sameAnswer(answer, plain(event.payload.text)));
+      case "turn.ended":
+        return this.#errors.some((time) => Math.abs(time - event.time) < NEAR);
+      default:
+        return (await this.#store.known([event.id.replace(/:hook$/, "")])).size > 0;
+    }
+  }
+
+  async #subagents(): Promise<string[]> {
+    const folder = join(this.#path.replace(/\.jsonl$/, ""), "subagents");
+    try {
+      return (await readdir(folder)).filter((name) => name.endsWith(".jsonl")).sort().map((name) => join(folder, name));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT" || (error as NodeJS.ErrnoException).code === "ENOTDIR") return [];
+      throw error;
+    }
+  }
+
+  #note(events: readonly Event[]): void {
+    for (const event of events) {
+      if (event.type === "answer" && event.thread === undefined) this.#answers.push(plain(event.payload.text));
+      else if (event.type === "turn.ended" && event.payload.how !== "completed") this.#errors.push(event.time);
+    }
+  }
+}
+
+/**
+ * Takes in transcripts beside this one that have changed since they were last read, newest first: what a session that
+ * was killed with its engine left behind. `skip` names sessions that others follow.
+ */
+export async function catchUp(store: Store, folder: string, skip: ReadonlySet<string>, most: { files: number; bytes: number }): Promise<number> {
+  let names: string[];
+  try {
+    names = (await readdir(folder)).filter((name) => name.endsWith(".jsonl") && !skip.has(name.slice(0, -".jsonl".length)));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return 0;
+    throw error;
+  }
+  const files = names.flatMap((name) => {
+    const path = join(folder, name);
+    const about = statSync(path, { throwIfNoEntry: false });
+    return about?.isFile() === true && about.size > 0 && about.size <= most.bytes ? [{ path, size: about.size, modified: about.mtimeMs }] : [];
+  });
+  let taken = 0;
+  for (const file of files.sort((a, b) => b.modified - a.modified)) {
+    if (taken >= most.files) break;
+    if ((await unchanged(store, file)) !== undefined) continue;
+    await new Follower(store, file.path).close();
+    taken += 1;
+  }
+  return taken;
+}
