@@ -18,7 +18,8 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   agents: ["base", "event"],
   worktree: ["base"],
   operations: ["base", "event", "session", "context", "store", "agents", "worktree"],
-  cli: ["base", "event", "session", "store", "agents", "worktree", "operations"],
+  engine: ["base", "store", "operations"],
+  cli: ["base", "event", "session", "store", "agents", "worktree", "operations", "engine"],
 };
 
 /** Rooms that only turn values into values: no files, no processes, no clock, no chance, no environment. */

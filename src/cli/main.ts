@@ -24,6 +24,8 @@ export const COMMANDS: Record<string, () => Promise<{ command: CommandSpec }>> =
   verify: () => import("./commands/verify.ts"),
   doctor: () => import("./commands/doctor.ts"),
   forget: () => import("./commands/forget.ts"),
+  drain: () => import("./commands/drain.ts"),
+  engine: () => import("./commands/engine.ts"),
 };
 
 const ABOUT = `Tidemark keeps the thread of long work with AI coding agents.

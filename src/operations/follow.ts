@@ -3,9 +3,9 @@
  * shown is remembered, so that a hook's telling of the same is known to be told. Leaves out finding transcripts and
  * deciding when to look.
  */
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { notText, readLines, type Place } from "../base/lines.ts";
 import type { Event } from "../event/schema.ts";
 import { NEAR, plain, sameAnswer } from "../session/settle.ts";
@@ -33,7 +33,7 @@ class FollowedFile {
   }
 
   /** True where the file had something new. */
-  async poke(): Promise<boolean> {
+  async poke(now: number): Promise<boolean> {
     const about = statSync(this.#path, { throwIfNoEntry: false });
     if (about === undefined || !about.isFile()) return false;
     if (about.ino !== this.#inode || about.size < this.#place.offset) {
@@ -42,6 +42,7 @@ class FollowedFile {
     }
     if (about.size === this.#place.offset || this.#refused) return false;
     if (this.#intake === undefined) {
+      if (isWaitingForItsNeighbour(this.#path, about.birthtimeMs, now)) return false;
       this.#refused = (await notText(this.#path)) !== undefined;
       if (this.#refused) return false;
       this.#intake = await openIntake(this.#store, this.#path);
@@ -62,13 +63,18 @@ class FollowedFile {
 
   /** Says what can only be said at the end, and notes that the file was read, so that no import reads it again. */
   async close(): Promise<void> {
-    await this.poke();
+    await this.poke(Infinity);
     const about = statSync(this.#path, { throwIfNoEntry: false });
     if (this.#intake === undefined || about === undefined) return;
     const report = await this.#intake.finish();
     // One that ends in the middle of a line is left to the import, which says so.
     if (about.size === this.#place.offset) await rememberFile(this.#store, { path: this.#path, size: about.size, modified: about.mtimeMs }, report);
   }
+}
+
+/** What a subagent was started for stands in a file of its own, which may be written a moment later. */
+function isWaitingForItsNeighbour(path: string, born: number, now: number): boolean {
+  return basename(path).startsWith("agent-") && now - born < 2000 && !existsSync(path.replace(/\.jsonl$/, ".meta.json"));
 }
 
 /** A session's transcript and those of its subagents. */
@@ -84,18 +90,18 @@ export class Follower {
     this.#path = path;
   }
 
-  async poke(): Promise<boolean> {
+  async poke(now: number): Promise<boolean> {
     let grown = false;
     for (const path of [this.#path, ...(await this.#subagents())]) {
       let file = this.#files.get(path);
       if (file === undefined) this.#files.set(path, (file = new FollowedFile(this.#store, path, (events) => this.#note(events))));
-      grown = (await file.poke()) || grown;
+      grown = (await file.poke(now)) || grown;
     }
     return grown;
   }
 
   async close(): Promise<void> {
-    await this.poke();
+    await this.poke(Infinity);
     for (const file of this.#files.values()) await file.close();
   }
 

@@ -34,7 +34,8 @@ export function settle(events: readonly Event[]): readonly Event[] {
 function inPlace(event: Event, last: string | undefined): Event {
   const id = event.id.slice(0, -FROM_HOOK.length);
   if (event.type === "files.touched" || event.type === "session.started") return { ...event, id };
-  const { provisional, ...payload } = event.payload as Record<string, unknown>;
+  const payload: Record<string, unknown> = { ...event.payload };
+  delete payload["provisional"];
   return { ...event, id, record: id, ...(last === undefined || event.thread !== undefined ? {} : { parent: last }), payload } as Event;
 }
 

@@ -589,6 +589,7 @@ function sorted(value: unknown): string {
 export function describeSessionIndex(name: string, makePlace: MakePlace, exemptions: readonly Exemption[] = []): void {
   describePort(`${name} as session index`, makePlace, exemptions, (check) => {
     summaries(check);
+    leases(check);
     sources(check);
     finding(check);
     filters(check);
@@ -642,6 +643,35 @@ function summaries(check: Check): void {
     await store.dropSummaries();
     expect(await store.summary("s1")).toBeUndefined();
     expect(await (await open()).summaries()).toEqual([]);
+  });
+}
+
+function leases(check: Check): void {
+  check("a lease is the first one's until it is given up, and is known after reopening", async (open) => {
+    const [a, b] = [await open(), await open()];
+    expect(await a.lease("tree", "a", 1000, 2000)).toBe("a");
+    expect(await b.lease("tree", "b", 1500, 2500)).toBe("a");
+    expect(await (await open()).leases(1500)).toEqual([{ name: "tree", holder: "a" }]);
+    await b.release("tree", "b");
+    expect(await b.lease("tree", "b", 1500, 2500)).toBe("a");
+    await a.release("tree", "a");
+    expect(await b.lease("tree", "b", 1500, 2500)).toBe("b");
+  });
+
+  check("a lease that is over is the next one's, and its old holder learns it", async (open) => {
+    const store = await open();
+    await store.lease("tree", "a", 1000, 2000);
+    expect(await store.lease("tree", "b", 2000, 3000)).toBe("b");
+    expect(await store.lease("tree", "a", 2100, 3100)).toBe("b");
+    expect(await store.leases(3000)).toEqual([]);
+  });
+
+  check("the holder keeps a lease longer by asking again; leases of other names are apart", async (open) => {
+    const store = await open();
+    await store.lease("tree", "a", 1000, 2000);
+    await store.lease("tree", "a", 1900, 2900);
+    expect(await store.lease("tree", "b", 2500, 3500)).toBe("a");
+    expect(await store.lease("other", "b", 2500, 3500)).toBe("b");
   });
 }
 

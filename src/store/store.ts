@@ -120,7 +120,20 @@ export interface SessionIndex {
   rebuildIndex(progress?: (done: Position, total: Position) => void): Promise<void>;
 }
 
-export interface Store extends EventStore, SessionIndex {
+/**
+ * Who does what only one process should do at a time.
+ * Order: the first to ask has it. Atomicity: of several that ask at once one gets it. Repetition: the holder asking
+ * again keeps it longer. Absence: giving up what one does not hold changes nothing.
+ * Lifetime: until given up or its time is over, also after reopening; a holder that was stopped meanwhile learns it when it asks.
+ */
+export interface Leases {
+  /** Who holds it now: `holder` where it was free, over, or theirs already. Times in milliseconds since 1970. */
+  lease(name: string, holder: string, now: number, until: number): Promise<string>;
+  release(name: string, holder: string): Promise<void>;
+  leases(now: number): Promise<{ name: string; holder: string }[]>;
+}
+
+export interface Store extends EventStore, SessionIndex, Leases {
   /** Bytes on disk by part, for `doctor`. */
   sizes(): Promise<Record<string, number>>;
 }

@@ -28,12 +28,13 @@ export interface InProcessPlace {
   readonly rows: Row[];
   readonly positions: Map<string, Position>;
   readonly objects: Map<string, string>;
+  readonly leases: Map<string, { holder: string; until: number }>;
   readonly summaries: Map<string, { summary: string; upTo: Position }>;
   readonly sources: Map<string, SourceState>;
 }
 
 export function newPlace(): InProcessPlace {
-  return { rows: [], positions: new Map(), objects: new Map(), summaries: new Map(), sources: new Map() };
+  return { rows: [], positions: new Map(), objects: new Map(), summaries: new Map(), sources: new Map(), leases: new Map() };
 }
 
 export async function openInProcessStore(place: InProcessPlace = newPlace()): Promise<Store> {
@@ -150,6 +151,21 @@ class InProcessStore implements Store {
   async summary(session: string): Promise<{ summary: SessionSummary; upTo: Position } | undefined> {
     const found = this.#place.summaries.get(session);
     return found === undefined ? undefined : parseSummary(found);
+  }
+
+  async lease(name: string, holder: string, now: number, until: number): Promise<string> {
+    const held = this.#place.leases.get(name);
+    if (held === undefined || held.holder === holder || held.until <= now) this.#place.leases.set(name, { holder, until });
+    return this.#place.leases.get(name)!.holder;
+  }
+
+  async release(name: string, holder: string): Promise<void> {
+    if (this.#place.leases.get(name)?.holder === holder) this.#place.leases.delete(name);
+  }
+
+  async leases(now: number): Promise<{ name: string; holder: string }[]> {
+    const held = [...this.#place.leases].filter(([, { until }]) => until > now);
+    return held.map(([name, { holder }]) => ({ name, holder })).sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   async newest(project: string): Promise<SessionSummary | undefined> {

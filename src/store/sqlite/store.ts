@@ -251,6 +251,25 @@ class SqliteStore implements Store {
     });
   }
 
+  async lease(name: string, holder: string, now: number, until: number): Promise<string> {
+    return guarded(() =>
+      this.#write(() => {
+        this.#log
+          .sql("INSERT INTO lease (name, holder, until) VALUES (?1, ?2, ?4) ON CONFLICT (name) DO UPDATE SET holder = ?2, until = ?4 WHERE holder = ?2 OR until <= ?3")
+          .run(name, holder, now, until);
+        return String(this.#log.sql("SELECT holder FROM lease WHERE name = ?").get(name)!["holder"]);
+      }),
+    );
+  }
+
+  async release(name: string, holder: string): Promise<void> {
+    guarded(() => this.#log.sql("DELETE FROM lease WHERE name = ? AND holder = ?").run(name, holder));
+  }
+
+  async leases(now: number): Promise<{ name: string; holder: string }[]> {
+    return guarded(() => this.#log.sql("SELECT name, holder FROM lease WHERE until > ? ORDER BY name").all(now).map((row) => ({ name: String(row["name"]), holder: String(row["holder"]) })));
+  }
+
   async sizes(): Promise<Record<string, number>> {
     const sizes: Record<string, number> = {};
     for (const name of ["log.db", "log.db-wal", "objects.db", "objects.db-wal"]) {

@@ -1,0 +1,25 @@
+/** `tidemark drain`: takes in what hooks have left, without an engine. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { plural } from "../../base/text.ts";
+import { GRACE } from "../../engine/engine.ts";
+import { drainAll } from "../../operations/drain.ts";
+import type { CommandSpec } from "../command.ts";
+
+export const command: CommandSpec = {
+  args: "",
+  options: [],
+  help: `
+Take in what the agent's hooks have left
+
+Hooks leave what they are told in a folder and go; an engine that lives as long as the agent's session takes it in
+within a second or two. This does the same once, by hand: after a crash, or where no engine runs.`,
+  run: async (_, context) => {
+    const store = await context.store();
+    const { taken, damaged } = await drainAll(store, context.home, { clock: Date.now, grace: GRACE, patience: 4000, sleep });
+    context.terminal.answer({ taken, damaged }, () => {
+      context.terminal.line(taken + damaged === 0 ? "Nothing was waiting." : `${plural(taken, "hook payload")} taken in.`);
+      if (damaged > 0) context.terminal.line(`${plural(damaged, "damaged one")} kept as it was.`);
+    });
+    return 0;
+  },
+};

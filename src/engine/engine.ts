@@ -1,0 +1,120 @@
+/**
+ * The resident process: started by an agent's session and gone with it. One engine per tree leads: it takes in what
+ * hooks leave in the spool and follows the transcripts of the sessions there. The others wait to take over.
+ *
+ * Losing it costs time and nothing else: the spool keeps what hooks leave, and the next engine, session start or
+ * `tidemark drain` takes it in. Leaves out the protocol of the client (stdio.ts).
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Drain } from "../operations/drain.ts";
+import { refreshSummaries } from "../operations/sessions.ts";
+import type { Leases, Store } from "../store/store.ts";
+
+export interface EngineOptions {
+  /** Opened when it is first needed, and again after it could not be used. */
+  readonly open: () => Promise<{ store: Store; drain: Drain }>;
+  /** The tree it works for. */
+  readonly root: string;
+  readonly pid: number;
+  readonly clock: () => number;
+  readonly isAlive: (pid: number) => boolean;
+  /** Ends it. The reason "asked" is the client taking leave: its SessionEnd hook starts a drain that waits for the transcript. */
+  readonly signal: AbortSignal;
+  /** What went wrong and was gone on after; the next round tries again. */
+  readonly onTrouble: (error: unknown) => void;
+}
+
+/** Between two looks, in milliseconds: while something happens, and while nothing does. */
+const BUSY = 250;
+const IDLE = 1000;
+/** Looks without news until it is idle. */
+const PATIENCE = 20;
+
+/** How long the transcript may take to tell what a hook told. */
+export const GRACE = 1000;
+
+const LEASE = 15_000;
+const RENEW = 5000;
+
+export function leaseName(root: string): string {
+  return `engine:${root}`;
+}
+
+export async function runEngine(options: EngineOptions): Promise<void> {
+  const engine = new Engine(options);
+  let quiet = 0;
+  while (!options.signal.aborted) {
+    try {
+      quiet = (await engine.look()) ? 0 : quiet + 1;
+    } catch (error) {
+      // A full disk or a locked store passes; the hooks go on filling the spool meanwhile.
+      options.onTrouble(error);
+      quiet = PATIENCE;
+    }
+    await sleep(quiet < PATIENCE ? BUSY : IDLE, undefined, { signal: options.signal }).catch(() => undefined);
+  }
+  await engine.end();
+}
+
+class Engine {
+  readonly #options: EngineOptions;
+  #parts: { store: Store; drain: Drain } | undefined;
+  #renewAt = 0;
+  #leads = false;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+  }
+
+  /** True where there was something to do. */
+  async look(): Promise<boolean> {
+    const { open, clock, root } = this.#options;
+    const { store, drain } = (this.#parts ??= await open());
+    const now = clock();
+    if (!this.#leads || now >= this.#renewAt) {
+      this.#leads = await lead(store, this.#options);
+      this.#renewAt = now + RENEW;
+    }
+    if (!this.#leads) return false;
+    const { taken, waiting, damaged, grown } = await drain.round({ now, grace: GRACE, root });
+    // Folding anew while an answer streams in would be work for nothing: the list is brought up to date when it is quiet.
+    if (taken + damaged > 0 && waiting === 0) await refreshSummaries(store);
+    return taken + waiting + damaged > 0 || grown;
+  }
+
+  /** The client allows about 300 ms: what is not done by then the next one does. */
+  async end(): Promise<void> {
+    if (this.#parts === undefined) return;
+    const { store, drain } = this.#parts;
+    try {
+      if (this.#leads) {
+        const { clock, root, signal } = this.#options;
+        await drain.round({ now: clock(), grace: signal.reason === "asked" ? GRACE : 0, root });
+        await drain.close();
+        await refreshSummaries(store);
+        await store.release(leaseName(root), holder(this.#options.pid));
+      }
+    } catch (error) {
+      this.#options.onTrouble(error);
+    } finally {
+      await store.close();
+    }
+  }
+}
+
+function holder(pid: number): string {
+  return String(pid);
+}
+
+/** A leader that was killed is not waited for: its process is looked for. */
+async function lead(store: Leases, { root, pid, clock, isAlive }: EngineOptions): Promise<boolean> {
+  const name = leaseName(root);
+  const own = holder(pid);
+  const ask = async (): Promise<string> => store.lease(name, own, clock(), clock() + LEASE);
+  let now = await ask();
+  if (now !== own && !isAlive(Number(now))) {
+    await store.release(name, now);
+    now = await ask();
+  }
+  return now === own;
+}

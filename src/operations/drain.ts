@@ -1,0 +1,231 @@
+/**
+ * Takes in what hooks left in the spool. Each payload leaves only after what it tells is in the log; one that is taken
+ * in twice, by two processes or after a crash, tells the same events under the same ids.
+ *
+ * What the transcript tells as well is waited for: the transcript lags the hooks, and its own words are better. Leaves
+ * out who drains and when (engine/, the command), and writing into the spool (spool.ts and the hook's shell line).
+ */
+import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { sha256Hex } from "../base/hash.ts";
+import type { Event } from "../event/schema.ts";
+import { translateHook, type HookFacts } from "../agents/claude-code/hooks.ts";
+import { AGENT } from "../agents/claude-code/translate.ts";
+import { projectOf, treeOf } from "../worktree/project.ts";
+import type { Store } from "../store/store.ts";
+import { Follower } from "./follow.ts";
+import { record } from "./record.ts";
+import { refreshSummaries } from "./sessions.ts";
+import { spoolFolder } from "./spool.ts";
+
+export interface Backlog {
+  readonly waiting: number;
+  /** When the oldest was left, in milliseconds since 1970. */
+  readonly oldest?: number;
+}
+
+/** What lies in the spool, without opening it. */
+export function backlog(home: string): Backlog {
+  const all = listSpool(home);
+  return { waiting: all.length, ...(all.length === 0 ? {} : { oldest: all[0]!.time }) };
+}
+
+export interface Round {
+  /** Payloads whose facts are in the log now. */
+  readonly taken: number;
+  /** Left for the transcript to tell, or for another tree's engine. */
+  readonly waiting: number;
+  /** No JSON, or no payload of a hook: kept in the log as they were. */
+  readonly damaged: number;
+  /** Whether a transcript grew. */
+  readonly grown: boolean;
+  /** Sessions that said they ended, whose transcripts may still get their last lines. */
+  readonly ending: number;
+}
+
+export interface DrainOptions {
+  readonly now: number;
+  /** How long the transcript is waited for, in milliseconds. */
+  readonly grace: number;
+  /** Only payloads of this tree; those of others only once they are older than `others`. */
+  readonly root?: string;
+}
+
+/** How long a payload of another tree is left to that tree's engine. */
+const OTHERS_TURN = 3000;
+
+/** How long a transcript is followed after its session said that it ended: the client still writes some lines. */
+const AFTER_END = 1500;
+
+interface Spooled {
+  readonly path: string;
+  /** When the hook was called: the file's own time. */
+  readonly time: number;
+}
+
+interface Opened extends Spooled {
+  readonly text: string;
+  readonly told: HookFacts | undefined;
+}
+
+export class Drain {
+  readonly #store: Store;
+  readonly #home: string;
+  readonly #followers = new Map<string, Follower>();
+  readonly #ending = new Map<string, number>();
+  readonly #opened = new Map<string, Opened>();
+  readonly #trees = new Map<string, string>();
+
+  constructor(store: Store, home: string) {
+    this.#store = store;
+    this.#home = home;
+  }
+
+  async round(options: DrainOptions): Promise<Round> {
+    const entries = this.#open(options);
+    for (const { told } of entries) {
+      if (told?.transcript !== undefined && !this.#followers.has(told.transcript)) this.#followers.set(told.transcript, new Follower(this.#store, told.transcript));
+    }
+    let grown = false;
+    for (const follower of this.#followers.values()) grown = (await follower.poke(options.now)) || grown;
+    const events: Event[] = [];
+    const done: Opened[] = [];
+    let [waiting, damaged] = [0, 0];
+    for (const entry of entries) {
+      const { told } = entry;
+      if (told === undefined) {
+        damaged += 1;
+        events.push(damagedPayload(entry));
+      } else {
+        const untold = await this.#untold(told);
+        if (untold.length > 0 && options.now - entry.time < options.grace) {
+          waiting += 1;
+          continue;
+        }
+        events.push(...told.facts, ...untold);
+        if (told.name === "SessionEnd" && told.transcript !== undefined) this.#ending.set(told.transcript, options.now);
+        else if (told.transcript !== undefined) this.#ending.delete(told.transcript);
+      }
+      done.push(entry);
+    }
+    if (events.length > 0) await record(this.#store, events);
+    for (const { path } of done) {
+      rmSync(path, { force: true });
+      this.#opened.delete(path);
+    }
+    await this.#letGo(options.now);
+    return { taken: done.length - damaged, waiting, damaged, grown, ending: this.#ending.size };
+  }
+
+  /** Reads transcripts to their end. What still waits in the spool stays there for the next to come. */
+  async close(): Promise<void> {
+    for (const follower of this.#followers.values()) await follower.close();
+    this.#followers.clear();
+  }
+
+  #open({ now, root }: DrainOptions): Opened[] {
+    const entries: Opened[] = [];
+    for (const { path, time } of listSpool(this.#home)) {
+      let entry = this.#opened.get(path);
+      if (entry === undefined || entry.time !== time) {
+        const text = read(path);
+        if (text === undefined) continue;
+        entry = { path, time, text, told: parse(text, time) };
+        // A payload that a hook is still writing is no JSON yet.
+        if (entry.told === undefined && now - time < STILL_WRITING) continue;
+        this.#opened.set(path, entry);
+      }
+      if (root !== undefined && entry.told !== undefined && now - time < OTHERS_TURN && this.#treeOf(entry.told.cwd) !== root) continue;
+      entries.push(entry);
+    }
+    return entries;
+  }
+
+  async #untold({ provisional, transcript }: HookFacts): Promise<Event[]> {
+    const follower = transcript === undefined ? undefined : this.#followers.get(transcript);
+    const untold: Event[] = [];
+    for (const event of provisional) if (event.type !== "session.started" && !((await follower?.shows(event)) ?? false)) untold.push(event);
+    // Alone it says nothing: it is there so that the rest has a project.
+    return untold.length === 0 ? [] : [...provisional.filter(({ type }) => type === "session.started"), ...untold];
+  }
+
+  async #letGo(now: number): Promise<void> {
+    for (const [path, since] of this.#ending) {
+      if (now - since < AFTER_END) continue;
+      await this.#followers.get(path)?.close();
+      this.#followers.delete(path);
+      this.#ending.delete(path);
+    }
+  }
+
+  #treeOf(cwd: string): string {
+    let tree = this.#trees.get(cwd);
+    if (tree === undefined) this.#trees.set(cwd, (tree = treeOf(cwd)));
+    return tree;
+  }
+}
+
+/** Takes in all there is, waiting for transcripts as long as `patience` allows, in milliseconds; then what they have not told is taken from the hooks. */
+export async function drainAll(store: Store, home: string, options: { clock: () => number; grace: number; patience: number; sleep: (ms: number) => Promise<unknown> }): Promise<{ taken: number; damaged: number }> {
+  const drain = new Drain(store, home);
+  const until = options.clock() + options.patience;
+  const sum = { taken: 0, damaged: 0 };
+  for (;;) {
+    const now = options.clock();
+    const { taken, waiting, damaged, ending } = await drain.round({ now, grace: now >= until ? 0 : options.grace });
+    sum.taken += taken;
+    sum.damaged += damaged;
+    if ((waiting === 0 && ending === 0) || now >= until) break;
+    await options.sleep(100);
+  }
+  await drain.close();
+  await refreshSummaries(store);
+  return sum;
+}
+
+/** How long a file that is no JSON may still be in writing, in milliseconds. */
+const STILL_WRITING = 10_000;
+
+/** Oldest first. */
+function listSpool(home: string): Spooled[] {
+  let names: string[];
+  try {
+    names = readdirSync(spoolFolder(home));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+  const found: Spooled[] = [];
+  for (const name of names) {
+    if (!name.endsWith(".json")) continue;
+    const path = join(spoolFolder(home), name);
+    const about = statSync(path, { throwIfNoEntry: false });
+    if (about?.isFile() === true) found.push({ path, time: Math.floor(about.mtimeMs) });
+  }
+  return found.sort((a, b) => a.time - b.time || (a.path < b.path ? -1 : 1));
+}
+
+function read(path: string): string | undefined {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    // Another process was quicker.
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+function parse(text: string, time: number): HookFacts | undefined {
+  try {
+    return translateHook(JSON.parse(text), time, projectOf);
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
+
+/** Half a payload, as a full disk leaves it, may still hold someone's words. */
+function damagedPayload({ text, time }: Opened): Event {
+  const session = /"session_id":"([\w-]{1,100})"/.exec(text)?.[1] ?? "unknown";
+  return { id: `${session}:damaged:${sha256Hex(`${time}:${text}`).slice(0, 16)}`, time, type: "raw", session, agent: AGENT, payload: { kind: "hook payload, damaged", record: text } };
+}
