@@ -10,6 +10,7 @@ import { findProse, type Prose } from "./prose.ts";
 import { rankFacts, type Ranked } from "./rank.ts";
 
 export type Check = "current" | "changed" | "gone" | "unverified";
+export type Section = "goal" | "constraints" | "decisions" | "dead ends" | "open" | "files" | "commands" | "state" | "next";
 
 /** What the tree says of a file the draft names. */
 export interface FileStanding {
@@ -47,6 +48,10 @@ export interface PackOptions {
   readonly standing?: (file: string) => FileStanding | undefined;
   /** Whether a command that names a script still can be run; undefined where that cannot be told. */
   readonly commandStands?: (head: string) => boolean | undefined;
+  /** Shares of the budget that differ from a brief's own; 0 leaves a section out. */
+  readonly shares?: Readonly<Partial<Record<Section, number>>>;
+  /** What stands below the title in place of which session this is quoted from. */
+  readonly header?: string;
 }
 
 export function draftBrief(story: Story): Draft {

@@ -2,6 +2,7 @@
 import { loadTokenizer, type CountTokens } from "../base/tokens.ts";
 import { packBrief, type Brief } from "../context/brief.ts";
 import { draftBrief, questions, type Draft, type PackOptions } from "../context/draft.ts";
+import type { Story } from "../session/fold.ts";
 import { resumeCommand } from "../agents/claude-code/sources.ts";
 import { checkFile, commandStands, isHere, type FileAnswer } from "../worktree/check.ts";
 import { treeOf } from "../worktree/project.ts";
@@ -21,12 +22,17 @@ const LOOKED_AT = 80;
 
 export async function resume(store: Store, session: string, budget: number, count?: CountTokens): Promise<Resume> {
   const told = await story(store, session);
-  const { project } = told.summary;
-  const countTokens = count ?? (await loadTokenizer());
-  const draft = draftBrief(told);
-  const { cwd, ended } = told.summary;
-  const brief = packBrief(draft, { budget, countTokens, ...(isHere(cwd || project) ? checkedBy(draft, cwd || project, ended) : {}) });
+  const { cwd, project } = told.summary;
+  const brief = briefer(told, count ?? (await loadTokenizer()))({ budget });
   return { session, ...brief, command: resumeCommand(session, cwd || project) };
+}
+
+/** For packing one story more than once: its facts are collected once, and each file is looked at once. */
+export function briefer(told: Story, countTokens: CountTokens): (options: Pick<PackOptions, "budget" | "shares" | "header">) => Brief {
+  const { cwd, project, ended } = told.summary;
+  const draft = draftBrief(told);
+  const checked = isHere(cwd || project) ? checkedBy(draft, cwd || project, ended) : {};
+  return (options) => packBrief(draft, { ...options, countTokens, ...checked });
 }
 
 function checkedBy(draft: Draft, cwd: string, since: number): Pick<PackOptions, "root" | "standing" | "commandStands"> {
