@@ -26,7 +26,7 @@ export interface Backlog {
 
 /** What lies in the spool, without opening it. */
 export function backlog(home: string): Backlog {
-  const all = listSpool(home);
+  const all = listSpool(home, 0);
   return { waiting: all.length, ...(all.length === 0 ? {} : { oldest: all[0]!.time }) };
 }
 
@@ -95,7 +95,7 @@ export class Drain {
       const { told } = entry;
       if (told === undefined) {
         damaged += 1;
-        events.push(damagedPayload(entry));
+        if (entry.text !== "") events.push(damagedPayload(entry));
       } else {
         const untold = await this.#untold(told);
         if (untold.length > 0 && options.now - entry.time < options.grace) {
@@ -125,7 +125,7 @@ export class Drain {
 
   #open({ now, root }: DrainOptions): Opened[] {
     const entries: Opened[] = [];
-    for (const { path, time } of listSpool(this.#home)) {
+    for (const { path, time } of listSpool(this.#home, now)) {
       let entry = this.#opened.get(path);
       if (entry === undefined || entry.time !== time) {
         const text = read(path);
@@ -186,8 +186,11 @@ export async function drainAll(store: Store, home: string, options: { clock: () 
 /** How long a file that is no JSON may still be in writing, in milliseconds. */
 const STILL_WRITING = 10_000;
 
-/** Oldest first. */
-function listSpool(home: string): Spooled[] {
+/** A hook that was killed leaves its file under the name it had while being written; no hook takes this long, in milliseconds. */
+const ABANDONED = 60_000;
+
+/** Oldest first; with what was abandoned in the middle of writing by `now`. */
+function listSpool(home: string, now: number): Spooled[] {
   let names: string[];
   try {
     names = readdirSync(spoolFolder(home));
@@ -197,10 +200,11 @@ function listSpool(home: string): Spooled[] {
   }
   const found: Spooled[] = [];
   for (const name of names) {
-    if (!name.endsWith(".json")) continue;
+    if (!name.endsWith(".json") && !name.endsWith(".part")) continue;
     const path = join(spoolFolder(home), name);
     const about = statSync(path, { throwIfNoEntry: false });
-    if (about?.isFile() === true) found.push({ path, time: Math.floor(about.mtimeMs) });
+    if (about?.isFile() !== true || (name.endsWith(".part") && now - about.mtimeMs < ABANDONED)) continue;
+    found.push({ path, time: Math.floor(about.mtimeMs) });
   }
   return found.sort((a, b) => a.time - b.time || (a.path < b.path ? -1 : 1));
 }

@@ -83,12 +83,13 @@ export function foldSession(id: string, all: readonly Event[]): Story {
   const drafts = draftTurns(nodes, live, events);
   const turns: Turn[] = [];
   const rewound: Turn[] = [];
-  const lastLive = drafts.findLast((draft) => draft.live);
   for (const draft of drafts) {
-    const turn = finish(draft, draft.live ? turns.length + 1 : 0, draft === lastLive);
+    const turn = finish(draft, draft.live ? turns.length + 1 : 0);
     (draft.live ? turns : rewound).push(turn);
   }
-  if (turns.at(-1)?.ending === "crashed" && endedFromOutside(events)) turns.push({ ...turns.pop()!, ending: "closed" });
+  for (const [i, turn] of turns.entries()) {
+    if (BROKEN_OFF.has(turn.ending)) turns[i] = { ...turn, ending: howBrokenOff(turn, turns[i + 1]?.started, events) };
+  }
   const last = turns.at(-1);
   const openCall = last?.ending === "crashed" || last?.ending === "closed" ? last.calls.findLast((call) => call.outcome === undefined) : undefined;
   const lastSummary = events.findLast((event) => event.type === "session.summarised")?.payload.text;
@@ -102,12 +103,20 @@ export function foldSession(id: string, all: readonly Event[]): Story {
   };
 }
 
-/** The agent still had time to say that the session ended. A session that was taken up again ended more than once. */
-function endedFromOutside(events: readonly Event[]): boolean {
-  const said = events.findLast((event) => event.type === "session.ended");
-  if (said === undefined) return false;
-  const worked = events.reduce((latest, event) => (CONVERSATION.has(event.type) && event.thread === undefined ? Math.max(latest, event.time) : latest), 0);
-  return said.time >= worked - 1000;
+/** Endings that are only known by nothing having followed. */
+const BROKEN_OFF: ReadonlySet<Ending> = new Set(["crashed", "unanswered"]);
+
+/**
+ * What came between a turn that just stops and the next tells why: the agent said that it ended, it was started anew
+ * without having said so, or the user went on by themselves.
+ */
+function howBrokenOff(turn: Turn, next: number | undefined, events: readonly Event[]): Ending {
+  const worked = turn.events.reduce((latest, event) => (CONVERSATION.has(event.type) && event.thread === undefined ? Math.max(latest, event.time) : latest), turn.started);
+  // A hook's time is that of its call, a record's that of its making: the two may cross by a moment.
+  const between = events.filter((event) => event.time >= worked - 500 && event.time <= (next ?? Infinity) + 500);
+  if (between.some((event) => event.type === "session.ended")) return "closed";
+  if (next === undefined) return turn.ending;
+  return between.some((event) => event.type === "session.opened" && event.payload.source !== "compact" && event.time > worked) ? "crashed" : "interrupted";
 }
 
 /** Main-thread records with what they became, in the order of the log. */
@@ -221,7 +230,7 @@ function placeRest(drafts: readonly Draft[], ofNode: ReadonlyMap<string, Draft>,
   }
 }
 
-function finish(draft: Draft, n: number, isLast: boolean): Turn {
+function finish(draft: Draft, n: number): Turn {
   const calls = callsOf(draft.events);
   const answers = draft.events.filter((event): event is EventOf<"answer"> => event.type === "answer" && event.thread === undefined);
   const times = draft.events.map((event) => event.time).filter((time) => time > 0);
@@ -233,7 +242,7 @@ function finish(draft: Draft, n: number, isLast: boolean): Turn {
     kind: draft.words.some((word) => word.payload.kind === "user") ? "user" : draft.words.length > 0 ? "command" : "none",
     started,
     ended: times.reduce((latest, time) => Math.max(latest, time), started),
-    ending: n === 0 ? "rewound" : endingOf(draft, isLast),
+    ending: n === 0 ? "rewound" : endingOf(draft),
     calls,
     files: filesOf(draft.events),
     answers,
@@ -286,23 +295,24 @@ function filesOf(events: readonly Event[]): FileTouch[] {
   return [...files.values()];
 }
 
-function endingOf(draft: Draft, isLast: boolean): Ending {
+function endingOf(draft: Draft): Ending {
   if (draft.words.some((word) => word.payload.provisional === true)) return "unknown";
   const main = draft.events.filter((event) => event.thread === undefined && CONVERSATION.has(event.type));
   // What follows the end of an answer is the client's: a compaction, a command's output, a notification.
-  const last = main.findLast((event) => event.type !== "session.compacted" && event.type !== "session.summarised" && !(event.type === "prompt" && !begins(event, true)));
+  const said = main.filter((event) => event.type !== "session.compacted" && event.type !== "session.summarised" && !(event.type === "prompt" && !begins(event, true)));
+  // How long a turn took is noted after one that failed, too.
+  const last = said.findLast((event, i) => !(event.type === "turn.ended" && event.payload.how === "completed" && said[i - 1]?.type === "turn.ended"));
   switch (last?.type) {
     case "turn.ended":
       return last.payload.how ?? "completed";
     case "answer":
       return "completed";
     case "tool.failed":
-      if (last.payload.rejected === true) return "interrupted";
-      return isLast ? "crashed" : "interrupted";
+      return last.payload.rejected === true ? "interrupted" : "crashed";
     case "tool.called":
     case "tool.returned":
     case "thinking":
-      return isLast ? "crashed" : "interrupted";
+      return "crashed";
     default:
       return "unanswered";
   }

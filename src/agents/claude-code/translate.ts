@@ -66,6 +66,9 @@ export class Translator {
   #ownBegun = false;
   readonly #summaries: { leaf: string; title: string; record: TranscriptRecord }[] = [];
   #usage: Usage | undefined;
+  readonly #waiting: { record: TranscriptRecord; parent: string; since: number }[] = [];
+  /** Records so far. */
+  #told = 0;
   /** The agent's own ids of prompts, the same in its hooks. Not in the events: a fork gives them anew to what it copies. */
   readonly promptIds = new Set<string>();
   /** Parents that no record of this file has: the tree is torn there. */
@@ -80,7 +83,34 @@ export class Translator {
     return this.#session;
   }
 
+  /**
+   * The first lines of a file can be out of order (2.1.197 in a terminal writes an answer before its prompt): a record
+   * whose parent has not come yet waits for it, but not for long, since the parent may be missing for good.
+   */
   push(record: TranscriptRecord): Translated {
+    const parent = text(record.parentUuid);
+    const told = this.#told;
+    this.#told += 1;
+    if (parent !== undefined && !this.#keptParent.has(parent) && record["subtype"] !== "compact_boundary" && text(record.uuid) !== undefined) {
+      this.#waiting.push({ record, parent, since: told });
+      return { events: this.#release() };
+    }
+    const translated = this.#push(record);
+    const released = this.#release();
+    return released.length === 0 ? translated : { events: [...translated.events, ...released] };
+  }
+
+  /** Waiting records whose parent has come, or has kept them waiting too long, in their order. */
+  #release(): Event[] {
+    const events: Event[] = [];
+    for (;;) {
+      const next = this.#waiting.findIndex(({ parent, since }) => this.#keptParent.has(parent) || this.#told - since > WAIT);
+      if (next < 0) return events;
+      events.push(...this.#push(this.#waiting.splice(next, 1)[0]!.record).events);
+    }
+  }
+
+  #push(record: TranscriptRecord): Translated {
     this.#session ??= text(record.sessionId);
     const time = Date.parse(text(record.timestamp) ?? "");
     if (Number.isFinite(time)) {
@@ -104,7 +134,7 @@ export class Translator {
 
   /** What can only be said at the end of the file: the last message's usage, and titles of this file's records. */
   end(): Event[] {
-    const events: Event[] = [];
+    const events: Event[] = this.#waiting.splice(0).flatMap(({ record }) => this.#push(record).events);
     this.#flushUsage(events);
     for (const { leaf, title, record } of this.#summaries) {
       if (this.#session === undefined) continue;
@@ -413,6 +443,9 @@ export class Translator {
     return `progress ${kind}`;
   }
 }
+
+/** Records after which a parent is taken to be missing. */
+const WAIT = 24;
 
 export const UNIQUE_CALL = /^(?=.*[A-Za-z].*)[\w-]{16,}$/;
 
