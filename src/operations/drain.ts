@@ -6,7 +6,7 @@
  * out who drains and when (engine/, the command), and writing into the spool (spool.ts and the hook's shell line).
  */
 import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { sha256Hex } from "../base/hash.ts";
 import type { Event } from "../event/schema.ts";
 import { translateHook, type HookFacts } from "../agents/claude-code/hooks.ts";
@@ -142,9 +142,15 @@ export class Drain {
   }
 
   async #untold({ provisional, transcript }: HookFacts): Promise<Event[]> {
-    const follower = transcript === undefined ? undefined : this.#followers.get(transcript);
+    // A session in a worktree has its transcript moved when it ends: the same name, in another folder.
+    const followers = transcript === undefined ? [] : [...this.#followers].flatMap(([path, follower]) => (basename(path) === basename(transcript) ? [follower] : []));
     const untold: Event[] = [];
-    for (const event of provisional) if (event.type !== "session.started" && !((await follower?.shows(event)) ?? false)) untold.push(event);
+    for (const event of provisional) {
+      if (event.type === "session.started") continue;
+      let shown = false;
+      for (const follower of followers) shown ||= await follower.shows(event);
+      if (!shown) untold.push(event);
+    }
     // Alone it says nothing: it is there so that the rest has a project.
     return untold.length === 0 ? [] : [...provisional.filter(({ type }) => type === "session.started"), ...untold];
   }

@@ -111,12 +111,14 @@ const BROKEN_OFF: ReadonlySet<Ending> = new Set(["crashed", "unanswered"]);
  * without having said so, or the user went on by themselves.
  */
 function howBrokenOff(turn: Turn, next: number | undefined, events: readonly Event[]): Ending {
-  const worked = turn.events.reduce((latest, event) => (CONVERSATION.has(event.type) && event.thread === undefined ? Math.max(latest, event.time) : latest), turn.started);
+  // A resumed client begins by hanging words of its own on the turn that was broken off.
+  const worked = turn.events.reduce((latest, event) => (CONVERSATION.has(event.type) && event.type !== "prompt" && event.thread === undefined ? Math.max(latest, event.time) : latest), turn.started);
   // A hook's time is that of its call, a record's that of its making: the two may cross by a moment.
-  const between = events.filter((event) => event.time >= worked - 500 && event.time <= (next ?? Infinity) + 500);
-  if (between.some((event) => event.type === "session.ended")) return "closed";
+  const said = events.filter((event) => (event.type === "session.ended" && event.time >= worked - 500) || (event.type === "session.opened" && event.payload.source !== "compact" && event.time > worked));
+  const [first] = said.filter((event) => event.time <= (next ?? Infinity) + 500).sort((a, b) => a.time - b.time);
+  if (first?.type === "session.ended") return "closed";
   if (next === undefined) return turn.ending;
-  return between.some((event) => event.type === "session.opened" && event.payload.source !== "compact" && event.time > worked) ? "crashed" : "interrupted";
+  return first === undefined ? "interrupted" : "crashed";
 }
 
 /** Main-thread records with what they became, in the order of the log. */
