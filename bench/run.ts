@@ -31,6 +31,7 @@ const work = await mkdtemp(join(tmpdir(), "tidemark-bench-"));
 
 console.log(`# Benchmarks\n\n${new Date().toISOString().slice(0, 10)}, ${cpus().length} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}, ${driverName()}`);
 const originals = await load(data);
+if (originals.length === 0) throw new Error(`no *.jsonl or *.jsonl.gz in ${data}`);
 const bytes = originals.reduce((sum, { text }) => sum + Buffer.byteLength(text), 0);
 console.log(`${originals.length} transcripts, ${(bytes / 1e6).toFixed(1)} MB\n`);
 
