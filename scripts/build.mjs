@@ -7,7 +7,7 @@ import { ranksPlugin } from "./ranks.mjs";
 await rm("dist", { recursive: true, force: true });
 await mkdir("dist", { recursive: true });
 await build({
-  entryPoints: { tidemark: "src/cli/tidemark.ts" },
+  entryPoints: { tidemark: "src/cli/tidemark.ts", answer: "src/cli/answer.ts" },
   outdir: "dist",
   bundle: true,
   splitting: true,

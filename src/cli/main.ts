@@ -3,12 +3,11 @@
  * (0 done, 1 refused or problem found, 2 usage, 70 broken). Commands are loaded when they are called; that alone is why
  * they are named here and not imported.
  */
-import { homedir } from "node:os";
-import { join, resolve } from "node:path";
 import { Command, CommanderError } from "commander";
 import { asTidemarkError, exitCode, TidemarkError } from "../base/errors.ts";
 import type { Store } from "../store/store.ts";
 import type { CommandSpec, Context, Input } from "./command.ts";
+import { agentFolder, clock, stateHome } from "./environment.ts";
 import { Terminal } from "./terminal.ts";
 
 export const VERSION = "0.1.0";
@@ -26,6 +25,8 @@ export const COMMANDS: Record<string, () => Promise<{ command: CommandSpec }>> =
   forget: () => import("./commands/forget.ts"),
   drain: () => import("./commands/drain.ts"),
   engine: () => import("./commands/engine.ts"),
+  hook: () => import("./commands/hook.ts"),
+  pause: () => import("./commands/pause.ts"),
 };
 
 const ABOUT = `Tidemark keeps the thread of long work with AI coding agents.
@@ -46,7 +47,7 @@ export async function main(argv: readonly string[], environment: NodeJS.ProcessE
     const context: Context = {
       terminal,
       home: stateHome(environment),
-      configDir: resolve(environment["CLAUDE_CONFIG_DIR"] || join(homedir(), ".claude")),
+      configDir: agentFolder(environment),
       cwd: process.cwd(),
       now: clock(environment),
       version: VERSION,
@@ -65,6 +66,8 @@ export async function main(argv: readonly string[], environment: NodeJS.ProcessE
     await program.parseAsync(words, { from: "user" });
     return outcome;
   } catch (error) {
+    // A hook never fails: an exit code of ours would be an order to the agent.
+    if (name === "hook") return 0;
     return explain(error, terminal, json, environment);
   } finally {
     await store?.close();
@@ -94,21 +97,4 @@ function explain(error: unknown, terminal: Terminal, json: boolean, environment:
   terminal.fail(known);
   if (known.kind === "internal" && (environment["TIDEMARK_TRACE"] ?? "") !== "") process.stderr.write(`${String((error as Error).stack)}\n`);
   return exitCode(known);
-}
-
-/** `TIDEMARK_HOME`, else the platform's place for state; never inside a repository. */
-function stateHome(environment: NodeJS.ProcessEnv): string {
-  const own = environment["TIDEMARK_HOME"];
-  if (own !== undefined && own !== "") return resolve(own);
-  if (process.platform === "darwin") return join(homedir(), "Library", "Application Support", "tidemark");
-  if (process.platform === "win32") return join(environment["LOCALAPPDATA"] || join(homedir(), "AppData", "Local"), "tidemark");
-  return join(environment["XDG_STATE_HOME"] || join(homedir(), ".local", "state"), "tidemark");
-}
-
-function clock(environment: NodeJS.ProcessEnv): number {
-  const fixed = environment["TIDEMARK_NOW"];
-  if (fixed === undefined || fixed === "") return Date.now();
-  const time = /^\d+$/.test(fixed) ? Number(fixed) : Date.parse(fixed);
-  if (!Number.isFinite(time)) throw new TidemarkError("BAD_VALUE", `TIDEMARK_NOW is not a time: ${fixed}`, { hint: "TIDEMARK_NOW=2026-01-31T12:00:00Z" });
-  return time;
 }

@@ -1,6 +1,10 @@
-/** Where the work in a project stands: its latest session, what that left open, and what waits on the user. */
+/**
+ * Where the work in a project stands: its latest session, what that left open, what waits on the user, and what the last
+ * session here was told as it began.
+ */
 import { resumeCommand } from "../agents/claude-code/sources.ts";
 import { openQuestions } from "../context/brief.ts";
+import type { EventType, Payload } from "../event/schema.ts";
 import type { SessionSummary } from "../session/summary.ts";
 import type { Store } from "../store/store.ts";
 import { listSessions, story } from "./sessions.ts";
@@ -15,6 +19,30 @@ export interface Status {
   /** Further sessions of the project that ended abnormally and were not gone on with: the newest few. */
   readonly unfinished: SessionSummary[];
   readonly command?: string;
+}
+
+/** The last start of a session in a project, in its four steps. */
+export interface LastStart {
+  readonly session: string;
+  readonly time: number;
+  readonly discovered: Payload<"start.discovered">;
+  readonly assessed?: Payload<"start.assessed">;
+  readonly recalled?: Payload<"start.recalled">;
+  readonly declared?: Payload<"start.declared">;
+}
+
+export async function lastStart(store: Store, project: string): Promise<LastStart | undefined> {
+  const here = (await store.ofTypes(["start.discovered"])).flatMap(({ event, erased }) => (event.type === "start.discovered" && !erased && event.payload.project === project ? [event] : []));
+  const first = here.at(-1);
+  if (first === undefined) return undefined;
+  const id = first.id.replace(/:discovered$/, "");
+  const steps = (await store.get(["assessed", "recalled", "declared"].map((step) => `${id}:${step}`))).filter(({ erased }) => !erased).map(({ event }) => event);
+  const step = <T extends EventType>(type: T): Payload<T> | undefined => steps.find((event) => event.type === type)?.payload as Payload<T> | undefined;
+  const [assessed, recalled, declared] = [step("start.assessed"), step("start.recalled"), step("start.declared")];
+  return {
+    session: first.session, time: first.time, discovered: first.payload,
+    ...(assessed === undefined ? {} : { assessed }), ...(recalled === undefined ? {} : { recalled }), ...(declared === undefined ? {} : { declared }),
+  };
 }
 
 const ABNORMAL = new Set(["crashed", "error", "limit", "unanswered"]);

@@ -1,10 +1,14 @@
 /** `tidemark status`, and `tidemark` alone: where you left off here. */
+import { asTidemarkError } from "../../base/errors.ts";
 import { clip, plural, printable } from "../../base/text.ts";
-import { status } from "../../operations/status.ts";
+import { backlog } from "../../operations/drain.ts";
+import { readPaused, type Paused } from "../../operations/settings.ts";
+import { lastStart, status, type LastStart, type Status } from "../../operations/status.ts";
+import type { Ending } from "../../session/summary.ts";
 import { projectOf } from "../../worktree/project.ts";
-import type { CommandSpec } from "../command.ts";
-import { age, ENDING_WORDS, endingStyle, sessionJson } from "../format.ts";
-import { wrap } from "../terminal.ts";
+import type { CommandSpec, Context } from "../command.ts";
+import { age, ENDING_WORDS, endingStyle, iso, sessionJson } from "../format.ts";
+import { wrap, type Terminal } from "../terminal.ts";
 import { shortId } from "./sessions.ts";
 
 export const command: CommandSpec = {
@@ -13,42 +17,101 @@ export const command: CommandSpec = {
   help: `
 Show where you left off in this project
 
-The latest session here, what it left open, what waits for you, and the next command to type.`,
+The latest session here, what it left open, what waits for you, and the next command to type; what the last session here
+was told as it began, whether that is paused, and what agents' hooks have left that is not taken in yet.`,
   run: async (_, context) => {
     const { terminal, now } = context;
-    const state = await status(await context.store(), projectOf(context.cwd));
+    const project = projectOf(context.cwd);
+    const store = await context.store();
+    const [state, start, paused, spool] = [await status(store, project), await lastStart(store, project), pausesIn(context), backlog(context.home)];
     const { latest, open, waiting, command: line, ...more } = state;
-    const data = { project: state.project, latest: latest === undefined ? null : sessionJson(latest), open, waiting, command: line ?? null, sessions_here: more.here, sessions: more.total, unfinished: more.unfinished.map(sessionJson) };
+    const data = {
+      project: state.project, latest: latest === undefined ? null : sessionJson(latest), open, waiting, command: line ?? null, sessions_here: more.here, sessions: more.total, unfinished: more.unfinished.map(sessionJson),
+      start: start === undefined ? null : { ...start, time: iso(start.time) },
+      paused: { project: paused.projects.includes(project), sessions: paused.sessions },
+      spool: { waiting: spool.waiting, oldest: iso(spool.oldest ?? 0) },
+    };
     terminal.answer(data, () => {
-      if (state.total === 0) {
-        terminal.line("Nothing is kept yet.");
-        terminal.line("  tidemark import    takes in every session that agents have left on this machine");
-        return;
-      }
-      terminal.line(`${terminal.style("bold", state.project)}  ${plural(state.here, "session")} here, ${state.total.toLocaleString("en-US")} in all`);
-      if (latest === undefined) {
-        terminal.line("No session of this project is kept yet.");
-        terminal.line("  tidemark sessions  lists those of other projects");
-        return;
-      }
-      const words = ENDING_WORDS[latest.ending];
-      const style = endingStyle(words);
-      terminal.line();
-      terminal.line(`You left off ${age(latest.ended, now)} ago: ${terminal.style("bold", printable(latest.title))}`);
-      terminal.line(`  ${terminal.style("cyan", shortId(latest.id))}  ${plural(latest.turns, "turn")}, ${plural(latest.files, "file")} changed, ${style === undefined ? words : terminal.style(style, words)}`);
-      const list = (title: string, items: readonly string[]): void => {
-        if (items.length === 0) return;
-        terminal.line();
-        terminal.line(title);
-        for (const item of items) terminal.line(`  - ${wrap(clip(printable(item), 300), terminal.width - 4, "    ")}`);
-      };
-      list("Open", open);
-      list("Waits for you", waiting);
-      list("Other sessions here that did not finish", more.unfinished.map((each) => `${shortId(each.id)}  ${age(each.ended, now)} ago, ${ENDING_WORDS[each.ending]}: ${each.title}`));
-      terminal.line();
-      terminal.line("  tidemark resume    the brief for going on");
-      if (line !== undefined) terminal.line(`  ${printable(line)}`);
+      sayWork(context, state);
+      if (start !== undefined) sayStart(context, start);
+      if (paused.projects.includes(project)) sayAside(terminal, "Agents are handed nothing in this project: it is paused.", "tidemark pause --off");
+      for (const session of paused.sessions) sayAside(terminal, `Session ${shortId(session)} is handed nothing: it is paused.`, `tidemark pause --session ${session} --off`);
+      if (spool.oldest !== undefined && now - spool.oldest > LEFT_LYING) sayAside(terminal, `${plural(spool.waiting, "hook payload")} waiting, the oldest for ${age(spool.oldest, now)}: no engine has taken them in.`, "tidemark drain");
     });
     return 0;
   },
 };
+
+/** An engine takes in what hooks leave within seconds. */
+const LEFT_LYING = 60_000;
+
+/** Settings that cannot be read are said, and are no reason to say nothing else. */
+function pausesIn({ home, terminal }: Context): Paused {
+  try {
+    return readPaused(home);
+  } catch (error) {
+    const { message, hint } = asTidemarkError(error);
+    terminal.warn(`${message}; nothing is handed to agents until it is one. ${hint}`);
+    return { projects: [], sessions: [] };
+  }
+}
+
+function sayAside(terminal: Terminal, words: string, command: string): void {
+  terminal.line();
+  terminal.line(terminal.style("yellow", words));
+  terminal.line(`  ${command}`);
+}
+
+function sayWork({ terminal, now }: Context, state: Status): void {
+  const { latest, open, waiting, command: line, ...more } = state;
+  if (state.total === 0) {
+    terminal.line("Nothing is kept yet.");
+    terminal.line("  tidemark import    takes in every session that agents have left on this machine");
+    return;
+  }
+  terminal.line(`${terminal.style("bold", state.project)}  ${plural(state.here, "session")} here, ${state.total.toLocaleString("en-US")} in all`);
+  if (latest === undefined) {
+    terminal.line("No session of this project is kept yet.");
+    terminal.line("  tidemark sessions  lists those of other projects");
+    return;
+  }
+  const words = ENDING_WORDS[latest.ending];
+  const style = endingStyle(words);
+  terminal.line();
+  terminal.line(`You left off ${age(latest.ended, now)} ago: ${terminal.style("bold", printable(latest.title))}`);
+  terminal.line(`  ${terminal.style("cyan", shortId(latest.id))}  ${plural(latest.turns, "turn")}, ${plural(latest.files, "file")} changed, ${style === undefined ? words : terminal.style(style, words)}`);
+  const list = (title: string, items: readonly string[]): void => {
+    if (items.length === 0) return;
+    terminal.line();
+    terminal.line(title);
+    for (const item of items) terminal.line(`  - ${wrap(clip(printable(item), 300), terminal.width - 4, "    ")}`);
+  };
+  list("Open", open);
+  list("Waits for you", waiting);
+  list("Other sessions here that did not finish", more.unfinished.map((each) => `${shortId(each.id)}  ${age(each.ended, now)} ago, ${ENDING_WORDS[each.ending]}: ${each.title}`));
+  terminal.line();
+  terminal.line("  tidemark resume    the brief for going on");
+  if (line !== undefined) terminal.line(`  ${printable(line)}`);
+}
+
+function sayStart({ terminal, now }: Context, { session, time, discovered, assessed, recalled, declared }: LastStart): void {
+  const said = (label: string, parts: readonly (string | undefined)[]): void => {
+    const words = printable(parts.filter((part) => part !== undefined).join("; "));
+    if (words !== "") terminal.line(`  ${terminal.style("dim", label.padEnd(5))}  ${wrap(words, terminal.width - 9, " ".repeat(9))}`);
+  };
+  terminal.line();
+  terminal.line(`The last session here began ${time > now - 60_000 ? "just now" : `${age(time, now)} ago`} (${shortId(session)}):`);
+  const { branch, head, instructions } = discovered;
+  said("found", [branch === undefined ? undefined : `branch ${branch}`, head === undefined ? undefined : `at ${head.slice(0, 8)}`, plural(instructions.length, "instruction file")]);
+  if (assessed !== undefined) {
+    const { previous, ending, uncommitted, branch_was: was, live, in_flight: flight } = assessed;
+    said("state", [
+      previous === undefined ? "no session before" : `${shortId(previous)} ${ENDING_WORDS[ending as Ending] ?? ending ?? ""}${flight === undefined ? "" : ", with a call whose outcome is unknown"}`,
+      was === undefined ? undefined : `that was on ${was}`,
+      uncommitted === undefined ? undefined : uncommitted === 0 ? "all committed" : `${plural(uncommitted, "file")} not committed`,
+      live.length === 0 ? undefined : `${plural(live.length, "other session")} at work`,
+    ]);
+  }
+  if (recalled !== undefined) said("gave", [recalled.nothing === undefined ? `${plural(recalled.tokens, "token")}${recalled.from === undefined ? "" : ` of ${shortId(recalled.from)}`}` : `nothing: ${recalled.nothing}`]);
+  if (declared !== undefined) said("can", [declared.hooks ? "hooks" : "no hooks", declared.injection ? "hand over context" : "no context handed over", declared.engine ? "engine" : "no engine yet", `undo: ${declared.undo}`]);
+}

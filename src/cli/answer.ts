@@ -1,0 +1,117 @@
+/**
+ * What a starting context is answered, in a thread of its own: SQLite and folding work without a pause, and the thread
+ * that keeps the hook's deadline must not wait for them. Loaded while the payload is still being read.
+ */
+import { existsSync } from "node:fs";
+import { uptime } from "node:os";
+import { dirname, join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { parentPort, workerData } from "node:worker_threads";
+import { answerTo, askedBy, type Asked } from "../agents/claude-code/start.ts";
+import { asTidemarkError } from "../base/errors.ts";
+import { sha256Hex } from "../base/hash.ts";
+import { leaseName } from "../engine/engine.ts";
+import { catchUp } from "../operations/follow.ts";
+import { readPaused } from "../operations/settings.ts";
+import { prepareStart, recordStart } from "../operations/start.ts";
+import { openDatabase } from "../store/sqlite/driver.ts";
+import { openSqliteStore } from "../store/sqlite/store.ts";
+import type { Store } from "../store/store.ts";
+import { treeOf } from "../worktree/project.ts";
+
+/** What the thread is started with. */
+export interface AnswerSettings {
+  readonly home: string;
+  readonly configDir: string;
+  readonly now: number;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly callers: readonly number[];
+  /** Milliseconds in which all must be done. */
+  readonly deadline: number;
+}
+
+/** First what there is to print, as soon as it is known; then whether it is to be printed. */
+export type Said = { readonly prepared: string } | { readonly print: boolean } | { readonly failed: string };
+
+/** How much of the deadline reading transcripts may take. */
+const CATCHING_UP = 0.4;
+
+const MOST = { files: 3, bytes: 50 * 1024 * 1024 };
+
+/** How long the lock of the store is waited for, in milliseconds. */
+const PATIENCE = 300;
+
+async function answer(payload: string, settings: AnswerSettings, say: (said: Said) => void): Promise<void> {
+  const asked = askedBy(JSON.parse(payload));
+  if (asked === undefined) return say({ print: false });
+  const { store, writable } = await open(settings.home);
+  try {
+    const engine = await hasEngine(store, treeOf(asked.cwd), settings.now);
+    const { configDir, now, environment } = settings;
+    const prepared = await prepareStart(store, {
+      asked, now, configDir, environment, writable, engine, isAlive,
+      key: sha256Hex(payload).slice(0, 12),
+      callers: new Set(settings.callers),
+      paused: readPaused(settings.home),
+      catchUp: (others) => catchUpBeside(store, asked, others, engine, settings.deadline),
+    });
+    if (prepared.text !== "") say({ prepared: answerTo(asked, prepared.text) });
+    // With the store held by another this context is told without a record of it: better twice than not at all.
+    const first = writable ? await recordStart(store, prepared) : true;
+    say({ print: first && prepared.text !== "" });
+  } finally {
+    await store.close();
+  }
+}
+
+/** An engine has done it for the session's own subagents; what takes too long is gone on without. */
+async function catchUpBeside(store: Store, { event, transcript }: Asked, others: ReadonlySet<string>, engine: boolean, deadline: number): Promise<void> {
+  if (transcript === undefined || (event === "SubagentStart" && engine)) return;
+  // What it trips over after its time belongs to nobody: the store is closed under it.
+  const reading = catchUp(store, dirname(transcript), others, MOST).catch(() => undefined);
+  await Promise.race([reading, sleep(deadline * CATCHING_UP, undefined, { ref: false })]);
+}
+
+/** A connection of its own finds out whether the store can be written, since the store's would wait for the lock. */
+async function open(home: string): Promise<{ store: Store; writable: boolean }> {
+  const path = join(home, "log.db");
+  if (!existsSync(path)) return { store: await openSqliteStore(home), writable: true };
+  const probe = openDatabase(path);
+  try {
+    return { writable: isFree(probe), store: await openSqliteStore(home) };
+  } finally {
+    // Not before: the last one to close a store tidies it up, and that takes time.
+    probe.close();
+  }
+}
+
+function isFree(probe: ReturnType<typeof openDatabase>): boolean {
+  try {
+    probe.exec(`PRAGMA busy_timeout = ${PATIENCE}`);
+    probe.exec("BEGIN IMMEDIATE");
+    probe.exec("ROLLBACK");
+    return true;
+  } catch (error) {
+    if (asTidemarkError(error).code === "STORE_BUSY") return false;
+    throw error;
+  }
+}
+
+async function hasEngine(store: Store, tree: string, now: number): Promise<boolean> {
+  return (await store.leases(now)).some(({ name, holder }) => name === leaseName(tree) && isAlive(Number(holder), Infinity));
+}
+
+/** `since` is when it says it began: a process of before this machine started is another one under the same number. */
+function isAlive(pid: number, since: number): boolean {
+  if (since < Date.now() - uptime() * 1000 - 60_000) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+parentPort?.once("message", (payload: string) => {
+  answer(payload, workerData as AnswerSettings, (said) => parentPort?.postMessage(said)).catch((error: unknown) => parentPort?.postMessage({ failed: String((error as Error).stack) } satisfies Said));
+});

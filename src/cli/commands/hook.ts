@@ -1,0 +1,114 @@
+/**
+ * `tidemark hook`: takes what the agent tells, and at the start of a context answers with what it should know. It stands in
+ * the agent's way, so it ends with 0 whatever happens and at the latest at its deadline, and says nothing on standard
+ * error. The payload is safe in the spool before anything else is tried.
+ */
+import { readFileSync } from "node:fs";
+import { Worker } from "node:worker_threads";
+import { spool } from "../../operations/spool.ts";
+import type { AnswerSettings, Said } from "../answer.ts";
+import type { CommandSpec } from "../command.ts";
+import { agentFolder, clock, stateHome, type Variables } from "../environment.ts";
+
+const DEADLINE = 3000;
+
+export const command: CommandSpec = {
+  args: "[event]",
+  options: [{ flags: "--deadline <ms>", text: "end at the latest after this many milliseconds", default: String(DEADLINE) }],
+  help: `
+Take what an agent's hook tells (called by the agent)
+
+The payload comes on standard input and is kept until it is taken in. For SessionStart and SubagentStart the answer is
+the context that the agent should begin with, if there is any. Exits 0 whatever happens; with TIDEMARK_TRACE it says on
+standard error what did.`,
+  run: async ({ args, options }) => runHook([...args, "--deadline", String(options["deadline"])], process.env),
+};
+
+const ANSWERED = new Set(["SessionStart", "SubagentStart"]);
+
+/** Reads its own words: one that it does not know, of another version's wiring, must not cost the payload. */
+export async function runHook(words: readonly string[], environment: Variables): Promise<number> {
+  const event = words.find((word, i) => !word.startsWith("-") && words[i - 1] !== "--deadline");
+  const asked = words.includes("--deadline") ? Number(words[words.indexOf("--deadline") + 1]) : DEADLINE;
+  const deadline = Number.isFinite(asked) && asked > 0 ? asked : DEADLINE;
+  const trace = (words: string): void => void ((environment["TIDEMARK_TRACE"] ?? "") !== "" && process.stderr.write(`tidemark hook: ${words}\n`));
+  let held = "";
+  const timer = setTimeout(() => {
+    trace(`${deadline} ms are over`);
+    print(held, () => process.exit(0));
+  }, deadline);
+  let thread: Worker | undefined;
+  try {
+    if (event !== undefined && ANSWERED.has(event)) thread = startThread(environment, deadline);
+    const bytes = await readInput();
+    if (bytes.length === 0) return 0;
+    try {
+      spool(stateHome(environment), bytes);
+    } catch (error) {
+      trace(`not kept: ${String(error)}`);
+    }
+    if (event === undefined && ANSWERED.has(nameIn(bytes))) thread = startThread(environment, deadline);
+    if (thread === undefined) return 0;
+    const answering = thread;
+    await new Promise<void>((done) => {
+      answering.on("message", (said: Said) => {
+        if ("prepared" in said) held = said.prepared;
+        else if ("failed" in said) trace(said.failed);
+        else if (said.print) print(held);
+        if (!("prepared" in said)) held = "";
+      });
+      answering.on("error", (error) => trace(String(error)));
+      answering.on("exit", () => done());
+      answering.postMessage(bytes.toString("utf8"));
+    });
+  } catch (error) {
+    trace(String(error));
+  } finally {
+    clearTimeout(timer);
+    void thread?.terminate();
+  }
+  return 0;
+}
+
+function startThread(environment: Variables, deadline: number): Worker {
+  const settings: AnswerSettings = { home: stateHome(environment), configDir: agentFolder(environment), now: clock(environment), environment: { ...environment }, callers: callers(environment), deadline };
+  // Beside the binary; this file is a chunk one folder down. What a library warns of on standard error is kept from there.
+  return new Worker(new URL("../answer.js", import.meta.url), { workerData: settings, stderr: true, stdout: true });
+}
+
+/** One write, so that it is whole or not there. */
+function print(text: string, then?: () => void): void {
+  if (text === "") then?.();
+  else process.stdout.write(`${text}\n`, then);
+}
+
+async function readInput(): Promise<Buffer> {
+  if (process.stdin.isTTY) return Buffer.alloc(0);
+  const parts: Buffer[] = [];
+  for await (const part of process.stdin) parts.push(part as Buffer);
+  return Buffer.concat(parts);
+}
+
+function nameIn(bytes: Buffer): string {
+  try {
+    return String((JSON.parse(bytes.toString("utf8")) as { hook_event_name?: unknown } | null)?.hook_event_name);
+  } catch {
+    return "";
+  }
+}
+
+/** Processes above this one, as far as the system tells: the client, perhaps with a shell between. */
+function callers(environment: Variables): number[] {
+  const found = [process.ppid, Number(environment["CLAUDE_PID"])].filter((pid) => Number.isInteger(pid) && pid > 0);
+  for (let at = process.ppid, left = 20; at > 1 && left > 0; left--) {
+    try {
+      // proc(5): the name in brackets can hold anything; state and parent follow it.
+      at = Number(/^.*\) \S (\d+) /s.exec(readFileSync(`/proc/${at}/stat`, "utf8"))?.[1] ?? 0);
+      found.push(at);
+    } catch {
+      // Not Linux, or the process is another user's.
+      break;
+    }
+  }
+  return found;
+}
