@@ -31,6 +31,8 @@ export interface Context {
   readonly cwd: string;
   readonly now: number;
   readonly version: string;
+  /** For what only one command asks of it. */
+  readonly environment: NodeJS.ProcessEnv;
   /** Opened at the first call, closed by the shell. */
   readonly store: () => Promise<Store>;
 }

@@ -13,6 +13,8 @@ import { Terminal } from "./terminal.ts";
 export const VERSION = "0.1.0";
 
 export const COMMANDS: Record<string, () => Promise<{ command: CommandSpec }>> = {
+  init: () => import("./commands/init.ts"),
+  uninstall: () => import("./commands/uninstall.ts"),
   status: () => import("./commands/status.ts"),
   import: () => import("./commands/import.ts"),
   sessions: () => import("./commands/sessions.ts"),
@@ -51,6 +53,7 @@ export async function main(argv: readonly string[], environment: NodeJS.ProcessE
       cwd: process.cwd(),
       now: clock(environment),
       version: VERSION,
+      environment,
       store: async () => {
         const { openSqliteStore } = await import("../store/sqlite/store.ts");
         return (store ??= await openSqliteStore(stateHome(environment)));

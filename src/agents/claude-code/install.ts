@@ -1,0 +1,297 @@
+/**
+ * How Tidemark is wired into Claude Code: text of a settings file in, text out (pure; the files are read and written by
+ * operations/init.ts). Two edits at user level: `hooks` in settings.json, and `mcpServers.tidemark` in the account file.
+ * Both versions sampled load these in subdirectories and worktrees, from the first run on and without a prompt; hooks of
+ * a project's own settings are not loaded there, and the client's plugin commands rewrite settings.json (docs/install.md).
+ */
+import { basename } from "node:path";
+import { TidemarkError } from "../../base/errors.ts";
+import { canonicalJson, isRecord } from "../../base/json.ts";
+import { insertLast, isFault, memberOf, readJsonText, removeAt, replaceNode, valueOf, type JsonContainer, type JsonNode } from "../../base/json-text.ts";
+
+/** What the entries name, all absolute: they run in any directory and with any PATH. */
+export interface Wiring {
+  readonly node: string;
+  /** tidemark.js */
+  readonly script: string;
+  /** The state folder. */
+  readonly home: string;
+}
+
+/** A settings file as it was found; `undefined` where there is none. */
+export interface SettingsFile {
+  readonly path: string;
+  readonly text: string | undefined;
+}
+
+export interface HookEntry {
+  readonly event: string;
+  readonly matcher?: string;
+  readonly command: string;
+  /** Seconds. */
+  readonly timeout: number;
+  /** spool: moved into the spool by the shell; answer: read and answered by a Node process; drain: spooled, then a drain is started. */
+  readonly by: "spool" | "answer" | "drain";
+}
+
+/**
+ * Every command of ours begins with this, a no-op of every shell: it is seen first in the client's list of hooks, where
+ * a comment would have to stand at the end, and changes no environment, as an assignment would.
+ */
+const MARK = ": tidemark; ";
+const SERVER = "tidemark";
+
+const SPOOLED = ["UserPromptSubmit", "PreToolUse", "PostToolUse", "PostToolUseFailure", "Stop", "StopFailure", "SubagentStop", "InstructionsLoaded", "PostCompact"];
+const ON_TOOLS = new Set(["PreToolUse", "PostToolUse", "PostToolUseFailure"]);
+
+/**
+ * The cheapest hook: standard input becomes a file of the spool. No process of Node, and exit 0 whatever happens: with a full
+ * disk, without the folder, without `cat`. It is renamed when it is whole; one that was torn keeps the ending `.part`. With
+ * `set -C` and `-n` no file is ever written over: a name that is taken (process numbers come again) goes on to the next of
+ * four. The braces matter: a redirection that fails on `exec` ends dash with 2, which the client takes for "block".
+ * Without a free name the input is swallowed, so that the client gets no broken pipe.
+ */
+export function spoolLine(folder: string): string {
+  return `set -C;umask 077;S=${quoted(folder)};for n in $PPID-$$ $PPID-$$a $PPID-$$b $PPID-$$c;do [ -e "$S/$n.json" ]||{ cat&&mv -n "$S/$n.part" "$S/$n.json";exit 0;}>"$S/$n.part";done 2>/dev/null;exec cat >|/dev/null`;
+}
+
+export function spoolFolder(home: string): string {
+  return `${home}/spool`;
+}
+
+export function hookEntries({ node, script, home }: Wiring): HookEntry[] {
+  const spool = spoolLine(spoolFolder(home));
+  const there = `[ -x ${quoted(node)} ] && [ -f ${quoted(script)} ]`;
+  // Where Node or Tidemark has gone since, or fails before it has read, what the hook brings is kept all the same.
+  const answer = (event: string): string => `${MARK}if ${there}; then TIDEMARK_HOME=${quoted(home)} ${quoted(node)} ${quoted(script)} hook ${event} 2>/dev/null && exit 0; fi; ${spool}`;
+  // The client ends what a hook has left running, so the drain leaves its process group. macOS has no setsid; there sh is
+  // bash, in which `set -m` does that. Where neither is to be had the next command drains.
+  const drain = (program: string): string => `TIDEMARK_HOME=${quoted(home)} ${program} ${quoted(node)} ${quoted(script)} drain </dev/null >/dev/null 2>&1 &`;
+  const detached = `if command -v setsid >/dev/null 2>&1; then (${drain("setsid")}); else (set -m; ${drain("nohup")}) 2>/dev/null; fi`;
+  const end = `${MARK}( ${spool} ); if ${there}; then ${detached}; fi; exit 0`;
+  return [
+    { event: "SessionStart", command: answer("SessionStart"), timeout: 10, by: "answer" },
+    { event: "SubagentStart", command: answer("SubagentStart"), timeout: 10, by: "answer" },
+    ...SPOOLED.map((event): HookEntry => ({ event, ...(ON_TOOLS.has(event) ? { matcher: "*" } : {}), command: MARK + spool, timeout: 5, by: "spool" })),
+    // SessionEnd has 1.5 s unless a settings hook asks for more.
+    { event: "SessionEnd", command: end, timeout: 5, by: "drain" },
+  ];
+}
+
+export function serverEntry({ node, script, home }: Wiring): Record<string, unknown> {
+  return { type: "stdio", command: node, args: [script, "engine"], env: { TIDEMARK_HOME: home } };
+}
+
+/** Settings with every hook of ours as it should be: missing ones added, others' left alone, older ones of ours renewed. */
+export function withHooks(file: SettingsFile, wiring: Wiring): string {
+  const wanted = new Map(hookEntries(wiring).map((entry) => [entry.event, groupOf(entry)]));
+  let text = startText(file);
+  for (;;) {
+    const root = readObject(file.path, text);
+    const unwanted = ownHooks(file.path, root).find(({ event }) => !wanted.has(event));
+    if (unwanted === undefined) break;
+    text = takenOut(file.path, text, root, unwanted, new Set(["hooks"]));
+  }
+  for (const [event, group] of wanted) text = withGroup(file.path, text, event, group);
+  return text;
+}
+
+/** Settings without any hook of ours. A container that this empties goes as well, unless `there` says that it was there before. */
+export function withoutHooks(file: SettingsFile, there: ReadonlySet<string> = new Set()): string {
+  let text = startText(file);
+  for (;;) {
+    const root = readObject(file.path, text);
+    const [found] = ownHooks(file.path, root);
+    if (found === undefined) return text;
+    text = takenOut(file.path, text, root, found, there);
+  }
+}
+
+export function withServer(file: SettingsFile, wiring: Wiring): string {
+  const wanted = serverEntry(wiring);
+  const text = startText(file);
+  const root = readObject(file.path, text);
+  const servers = objectIn(file.path, root, "mcpServers");
+  if (servers === undefined) return withServer({ path: file.path, text: insertLast(text, root, {}, "mcpServers") }, wiring);
+  const present = memberOf(servers, SERVER);
+  if (present === undefined) return insertLast(text, servers, wanted, SERVER);
+  const value = valueOf(present.node);
+  if (!isOwnServer(value)) throw new TidemarkError("SERVER_NAME_TAKEN", `${file.path} already has an MCP server named "${SERVER}" that \`tidemark init\` did not add`);
+  return canonicalJson(value) === canonicalJson(wanted) ? text : replaceNode(text, present.node, wanted);
+}
+
+export function withoutServer(file: SettingsFile, there: ReadonlySet<string> = new Set()): string {
+  const text = startText(file);
+  const root = readObject(file.path, text);
+  const servers = objectIn(file.path, root, "mcpServers");
+  const present = memberOf(servers, SERVER);
+  if (servers === undefined || present === undefined || !isOwnServer(valueOf(present.node))) return text;
+  return servers.members.length === 1 && !there.has("mcpServers") ? withoutMember(text, root, "mcpServers") : withoutMember(text, servers, SERVER);
+}
+
+/** Which of the containers that we put things into are there: "hooks", "hooks.Stop", "mcpServers". */
+export function containers(file: SettingsFile): string[] {
+  const root = readObject(file.path, startText(file));
+  const hooks = memberOf(root, "hooks")?.node;
+  const events = hooks?.kind === "object" ? hooks.members.map(({ key }) => `hooks.${key}`) : [];
+  return [...(hooks === undefined ? [] : ["hooks"]), ...events, ...(memberOf(root, "mcpServers") === undefined ? [] : ["mcpServers"])];
+}
+
+/** Are hooks or the server of ours in the file? */
+export function isWired(file: SettingsFile): boolean {
+  const root = readObject(file.path, startText(file));
+  const server = memberOf(objectIn(file.path, root, "mcpServers"), SERVER);
+  return ownHooks(file.path, root).length > 0 || (server !== undefined && isOwnServer(valueOf(server.node)));
+}
+
+/** Has the text no settings left, so that a file that was not there before may go? */
+export function isBlank(file: SettingsFile): boolean {
+  return isEmpty(readObject(file.path, startText(file)));
+}
+
+export interface Switches {
+  /** Why hooks do not run, in words; absent where nothing stops them. */
+  readonly hooksOff?: string;
+  readonly serverOff?: string;
+}
+
+/**
+ * What settings switch off of ours. Observed in both versions sampled: each switches off its half and nothing is printed.
+ * Without hooks the engine runs and is told of nothing; without the engine the spool still fills and is taken in later.
+ */
+export function switches(files: readonly SettingsFile[], managed: boolean): Switches {
+  let [hooksOff, serverOff]: (string | undefined)[] = [];
+  for (const { path, text } of files) {
+    if (text === undefined) continue;
+    const read = readJsonText(text);
+    // An organization's file that cannot be read is not ours to judge; our own settings are refused elsewhere.
+    if (isFault(read)) continue;
+    const settings = valueOf(read);
+    if (!isRecord(settings)) continue;
+    if (settings["disableAllHooks"] === true) hooksOff ??= `${path} has disableAllHooks`;
+    if (!managed) continue;
+    if (settings["allowManagedHooksOnly"] === true) hooksOff ??= `${path} has allowManagedHooksOnly`;
+    const only = settings["strictPluginOnlyCustomization"];
+    if (only === true || (Array.isArray(only) && only.includes("hooks"))) hooksOff ??= `${path} has strictPluginOnlyCustomization`;
+    const names = (list: unknown): boolean => Array.isArray(list) && list.some((each) => isRecord(each) && each["serverName"] === SERVER);
+    if (names(settings["deniedMcpServers"])) serverOff ??= `${path} has "${SERVER}" in deniedMcpServers`;
+    const allowed = settings["allowedMcpServers"];
+    if (Array.isArray(allowed) && !names(allowed)) serverOff ??= `${path} has allowedMcpServers without "${SERVER}"`;
+    if (basename(path) === "managed-mcp.json") serverOff ??= `${path} alone says which MCP servers run`;
+  }
+  return { ...(hooksOff === undefined ? {} : { hooksOff }), ...(serverOff === undefined ? {} : { serverOff }) };
+}
+
+// ---- reading ----
+
+function startText({ text }: SettingsFile): string {
+  // The client takes an empty file for empty settings.
+  return text === undefined || text.trim() === "" ? "{}\n" : text;
+}
+
+function readObject(path: string, text: string): ObjectNode {
+  const read = readJsonText(text);
+  if (isFault(read)) throw new TidemarkError("CONFIG_UNREADABLE", `${path} is not valid JSON: line ${read.line}, column ${read.column}: ${read.message}`);
+  if (read.kind !== "object") throw new TidemarkError("CONFIG_UNREADABLE", `${path} is not a JSON object`);
+  return read;
+}
+
+type ObjectNode = Extract<JsonNode, { kind: "object" }>;
+type ArrayNode = Extract<JsonNode, { kind: "array" }>;
+
+/** The member of settings that things are put into, or nothing where there is none. */
+function objectIn(path: string, root: ObjectNode, key: "hooks" | "mcpServers"): ObjectNode | undefined {
+  const found = memberOf(root, key)?.node;
+  if (found !== undefined && found.kind !== "object") throw new TidemarkError("CONFIG_UNREADABLE", `"${key}" in ${path} is not an object, so nothing can be added to it`);
+  return found;
+}
+
+function groupsOf(path: string, hooks: ObjectNode | undefined, event: string): ArrayNode | undefined {
+  const groups = memberOf(hooks, event)?.node;
+  if (groups !== undefined && groups.kind !== "array") throw new TidemarkError("CONFIG_UNREADABLE", `"hooks.${event}" in ${path} is not a list, so nothing can be added to it`);
+  return groups;
+}
+
+interface OwnHook {
+  readonly event: string;
+  readonly group: JsonNode;
+  readonly hook: JsonNode;
+  /** Nothing but this hook is in its group. */
+  readonly alone: boolean;
+}
+
+function ownHooks(path: string, root: ObjectNode): OwnHook[] {
+  const hooks = objectIn(path, root, "hooks");
+  // Of two equal keys the client goes by the last, and so does everything here.
+  const events = hooks?.members.filter((member) => memberOf(hooks, member.key) === member) ?? [];
+  return events.flatMap(({ key: event, node }) => (node.kind === "array" ? ownIn(event, node) : []));
+}
+
+function ownIn(event: string, groups: ArrayNode): OwnHook[] {
+  return groups.items.flatMap((group) => {
+    const hooks = memberOf(group, "hooks")?.node;
+    if (hooks?.kind !== "array") return [];
+    return hooks.items.filter(isOwnHook).map((hook) => ({ event, group, hook, alone: hooks.items.length === 1 }));
+  });
+}
+
+function isOwnHook(hook: JsonNode): boolean {
+  const command = memberOf(hook, "command")?.node;
+  return command?.kind === "value" && typeof command.value === "string" && command.value.startsWith(MARK);
+}
+
+/** Ours by what it starts; under the same name may stand another's. */
+function isOwnServer(value: unknown): boolean {
+  if (!isRecord(value) || !Array.isArray(value["args"])) return false;
+  const [script, verb] = (value["args"] as unknown[]).slice(-2);
+  return verb === "engine" && typeof script === "string" && /(?:^|[\\/])tidemark\.js$/.test(script);
+}
+
+function isEmpty(node: JsonContainer): boolean {
+  return (node.kind === "object" ? node.members : node.items).length === 0;
+}
+
+// ---- changing ----
+
+/** As one word of a shell. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", "'\\''")}'`;
+}
+
+function groupOf({ matcher, command, timeout }: HookEntry): Record<string, unknown> {
+  return { ...(matcher === undefined ? {} : { matcher }), hooks: [{ type: "command", command, timeout }] };
+}
+
+function withGroup(path: string, text: string, event: string, group: Record<string, unknown>): string {
+  const root = readObject(path, text);
+  const hooks = objectIn(path, root, "hooks");
+  if (hooks === undefined) return withGroup(path, insertLast(text, root, {}, "hooks"), event, group);
+  const groups = groupsOf(path, hooks, event);
+  if (groups === undefined) return insertLast(text, hooks, [group], event);
+  const [first, second] = ownIn(event, groups);
+  if (first === undefined) return insertLast(text, groups, group);
+  // Ours twice, as after settings were merged by hand: it would be run once, but only once is needed.
+  if (second !== undefined) return withGroup(path, withoutHook(text, groups, second), event, group);
+  const [node, wanted] = first.alone ? [first.group, group] : [first.hook, (group["hooks"] as unknown[])[0]];
+  return canonicalJson(valueOf(node)) === canonicalJson(wanted) ? text : replaceNode(text, node, wanted);
+}
+
+/** Takes one hook of ours out of its group, and the group when nothing is left in it. */
+function withoutHook(text: string, groups: ArrayNode, { group, hook, alone }: OwnHook): string {
+  if (alone) return removeAt(text, groups, groups.items.indexOf(group));
+  const hooks = memberOf(group, "hooks")!.node as ArrayNode;
+  return removeAt(text, hooks, hooks.items.indexOf(hook));
+}
+
+/** The same, and then the event's list and `hooks` where they are empty now. */
+function takenOut(path: string, text: string, root: ObjectNode, own: OwnHook, there: ReadonlySet<string>): string {
+  const rest = withoutHook(text, groupsOf(path, objectIn(path, root, "hooks"), own.event)!, own);
+  const left = readObject(path, rest);
+  const hooks = objectIn(path, left, "hooks")!;
+  if (!isEmpty(groupsOf(path, hooks, own.event)!) || there.has(`hooks.${own.event}`)) return rest;
+  return hooks.members.length === 1 && !there.has("hooks") ? withoutMember(rest, left, "hooks") : withoutMember(rest, hooks, own.event);
+}
+
+function withoutMember(text: string, container: ObjectNode, key: string): string {
+  return removeAt(text, container, container.members.findLastIndex((member) => member.key === key));
+}

@@ -1,0 +1,72 @@
+/** `tidemark init`: wires the agent, so that sessions are kept as they happen. */
+import { init, type ChangedFile, type InitReport } from "../../operations/init.ts";
+import type { CommandSpec } from "../command.ts";
+import { machineOf } from "../machine.ts";
+import type { Terminal } from "../terminal.ts";
+import { clip } from "../../base/text.ts";
+
+export const command: CommandSpec = {
+  args: "",
+  options: [
+    { flags: "--dry-run", text: "show what would be changed and change nothing" },
+    { flags: "--force", text: "install in CI as well, where otherwise only the plan is shown" },
+  ],
+  help: `
+Have sessions kept as they happen, and the next one briefed
+
+Adds hooks to the agent's settings.json and one MCP server to its account file, both of yours alone and for all projects.
+What changes is shown, the bytes from before are kept, and "tidemark uninstall" gives them back. Other entries are not
+touched. Running it again changes nothing, or brings the entries up to date after Tidemark or Node has moved.
+
+In CI, and where no agent is found, nothing is changed and the plan is shown.`,
+  run: async ({ options }, context) => {
+    const { terminal } = context;
+    const machine = machineOf(context);
+    const report = init(machine, { dryRun: options["dryRun"] === true, force: options["force"] === true });
+    for (const warning of report.warnings) terminal.warn(warning);
+    const { warnings: _, state, reason, ...more } = report;
+    terminal.answer({ state, reason: reason ?? null, ...more }, () => say(terminal, report, machine.configDir));
+    return 0;
+  },
+};
+
+function say(terminal: Terminal, { state, reason, files, hooks }: InitReport, configDir: string): void {
+  if (state === "already") {
+    terminal.line("Already installed: nothing to do.");
+    terminal.line("  tidemark uninstall  takes it back");
+    return;
+  }
+  sayChanges(terminal, files);
+  if (state === "planned") {
+    terminal.line();
+    if (files.every(({ change }) => change === "none")) terminal.line("Already installed: nothing would be changed.");
+    else if (reason === "no-agent") terminal.line(`Nothing was changed: no agent is here (no ${configDir}, no "claude" on the PATH). Start claude once, then tidemark init.`);
+    else if (reason === "ci") terminal.line("Nothing was changed: this is CI. tidemark init --force installs here as well.");
+    else terminal.line("Nothing was changed. tidemark init does it.");
+    return;
+  }
+  terminal.line();
+  terminal.line(`${terminal.style("green", state === "updated" ? "Brought up to date" : "Installed")}: ${hooks.length} hooks and the engine, for all your projects.`);
+  for (const { path, backup } of files) if (backup !== null) terminal.line(`  ${path}, as it was before: ${backup}`);
+  terminal.line();
+  terminal.line("  claude              start it as always; sessions that run now are taken up at their next start");
+  terminal.line("  tidemark status     shows what is kept");
+  terminal.line("  tidemark uninstall  takes it back");
+}
+
+export function sayChanges(terminal: Terminal, files: readonly ChangedFile[]): void {
+  for (const { path, change, patch } of files) {
+    if (change === "none") continue;
+    terminal.line(terminal.style("bold", `${path}${change === "created" ? " (new)" : change === "deleted" ? " (goes)" : ""}`));
+    for (const line of patch.split("\n")) {
+      const shown = clippedLine(line, terminal.width - 2);
+      terminal.line(`  ${line.startsWith("+") ? terminal.style("green", shown) : line.startsWith("-") ? terminal.style("red", shown) : terminal.style("dim", shown)}`);
+    }
+  }
+}
+
+/** Cut at the end only: indentation is part of what is shown. */
+function clippedLine(line: string, width: number): string {
+  const indent = /^.[ \t]*/.exec(line)?.[0].replaceAll("\t", "  ") ?? "";
+  return indent + clip(line.slice(/^.[ \t]*/.exec(line)?.[0].length ?? 0), Math.max(20, width - indent.length));
+}
