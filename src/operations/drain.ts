@@ -192,7 +192,7 @@ export async function drainAll(store: Store, home: string, options: { clock: () 
 /** How long a file that is no JSON may still be in writing, in milliseconds. */
 const STILL_WRITING = 10_000;
 
-/** A hook that was killed leaves its file under the name it had while being written; no hook takes this long, in milliseconds. */
+/** What `spool` was killed at stands under the name it had while being written; no hook takes this long, in milliseconds. */
 const ABANDONED = 60_000;
 
 /** Oldest first; with what was abandoned in the middle of writing by `now`. */

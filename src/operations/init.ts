@@ -8,7 +8,7 @@
  */
 import { accessSync, chmodSync, closeSync, constants, existsSync, fsyncSync, lstatSync, mkdirSync, openSync, readFileSync, readdirSync, readlinkSync, realpathSync, renameSync, rmdirSync, rmSync, statSync, unlinkSync, writeFileSync } from "node:fs";
 import { basename, delimiter, dirname, join, resolve } from "node:path";
-import { containers, hookEntries, isBlank, isWired, spoolFolder, switches, withHooks, withoutHooks, withoutServer, withServer, type HookEntry, type SettingsFile, type Wiring } from "../agents/claude-code/install.ts";
+import { containers, hookEntries, isBlank, isWired, switches, withHooks, withoutHooks, withoutServer, withServer, type HookEntry, type SettingsFile, type Wiring } from "../agents/claude-code/install.ts";
 import { lineDiff } from "../base/diff.ts";
 import { asTidemarkError, TidemarkError } from "../base/errors.ts";
 import { sha256Hex } from "../base/hash.ts";
@@ -92,7 +92,7 @@ export function init(machine: Machine, options: { readonly dryRun: boolean; read
   if (reason !== undefined) return { state: "planned", reason, files: files(false), hooks, warnings };
 
   makeFolder(wiring.home);
-  makeFolder(spoolFolder(wiring.home));
+  makeFolder(wiring.spool);
   const changes = plans.filter(changesSomething);
   if (changes.length === 0) return { state: "already", files: files(true), hooks, warnings };
   keep(wiring.home, record, changes, machine.now);

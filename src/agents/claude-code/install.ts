@@ -14,8 +14,9 @@ export interface Wiring {
   readonly node: string;
   /** tidemark.js */
   readonly script: string;
-  /** The state folder. */
+  /** The state folder, and the spool in it. */
   readonly home: string;
+  readonly spool: string;
 }
 
 /** A settings file as it was found; `undefined` where there is none. */
@@ -45,22 +46,19 @@ const SPOOLED = ["UserPromptSubmit", "PreToolUse", "PostToolUse", "PostToolUseFa
 const ON_TOOLS = new Set(["PreToolUse", "PostToolUse", "PostToolUseFailure"]);
 
 /**
- * The cheapest hook: standard input becomes a file of the spool. No process of Node, and exit 0 whatever happens: with a full
- * disk, without the folder, without `cat`. It is renamed when it is whole; one that was torn keeps the ending `.part`. With
- * `set -C` and `-n` no file is ever written over: a name that is taken (process numbers come again) goes on to the next of
- * four. The braces matter: a redirection that fails on `exec` ends dash with 2, which the client takes for "block".
- * Without a free name the input is swallowed, so that the client gets no broken pipe.
+ * The cheapest hook (docs/capture.md): standard input becomes a file of the spool, by a shell and one `cat`. Exit 0 whatever
+ * happens: with a full disk, without the folder, without `cat`. A payload is one JSON object, so that a file that is not
+ * whole is not JSON, and renaming it would cost another process to say the same. With `set -C` no file is ever written
+ * over: a name that is taken (process numbers come again) goes on to the next of four. The braces matter: a redirection
+ * that fails on `exec` ends dash with 2, which the client takes for "block". Without a free name the input is swallowed,
+ * so that the client gets no broken pipe.
  */
 export function spoolLine(folder: string): string {
-  return `set -C;umask 077;S=${quoted(folder)};for n in $PPID-$$ $PPID-$$a $PPID-$$b $PPID-$$c;do [ -e "$S/$n.json" ]||{ cat&&mv -n "$S/$n.part" "$S/$n.json";exit 0;}>"$S/$n.part";done 2>/dev/null;exec cat >|/dev/null`;
+  return `set -C;umask 077;S=${quoted(folder)};for n in $PPID-$$ $PPID-$$a $PPID-$$b $PPID-$$c;do { cat;exit 0;}>"$S/$n.json";done 2>/dev/null;exec cat >|/dev/null`;
 }
 
-export function spoolFolder(home: string): string {
-  return `${home}/spool`;
-}
-
-export function hookEntries({ node, script, home }: Wiring): HookEntry[] {
-  const spool = spoolLine(spoolFolder(home));
+export function hookEntries({ node, script, home, spool: folder }: Wiring): HookEntry[] {
+  const spool = spoolLine(folder);
   const there = `[ -x ${quoted(node)} ] && [ -f ${quoted(script)} ]`;
   // Where Node or Tidemark has gone since, or fails before it has read, what the hook brings is kept all the same.
   const answer = (event: string): string => `${MARK}if ${there}; then TIDEMARK_HOME=${quoted(home)} ${quoted(node)} ${quoted(script)} hook ${event} 2>/dev/null && exit 0; fi; ${spool}`;

@@ -249,6 +249,8 @@ export class Translator {
   }
 
   #user(events: Event[], record: TranscriptRecord, where: Where): string | undefined {
+    // What `doctor --repair` put in so that the agent takes the history; nothing is known of that call's outcome.
+    if (record["repairedBy"] === "tidemark") return "answer of a repair";
     const content = isRecord(record["message"]) ? record["message"]["content"] : undefined;
     const blocks = blocksOf(content);
     const id = where.record ?? `${where.session}:${sha256Hex(JSON.stringify(record)).slice(0, 24)}`;
