@@ -1,5 +1,5 @@
 /**
- * `node scripts/run.mjs bench/hooks/run.ts [--rounds 5] [--calls 20] [--version 2.1.330] [--only spool,node]`: what a pair of
+ * `node scripts/run.mjs bench/capture/hooks.ts [--rounds 5] [--calls 20] [--version 2.1.330] [--only spool,node]`: what a pair of
  * hooks around every tool call costs in the real client.
  *
  * The client reads one small file CALLS times; what is measured is the wall time from one request to the next as the
@@ -14,6 +14,7 @@ import type { AddressInfo } from "node:net";
 import { cpus, loadavg, release } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { spoolLine } from "../../src/agents/claude-code/install.ts";
 import { ALLOWED, clients, world, type World } from "../../test/client/client.ts";
 import { call, say, story } from "../../test/client/model.ts";
 
@@ -36,7 +37,7 @@ const KINDS: readonly Kind[] = [
   { name: "none", handler: () => undefined },
   { name: "true", handler: () => ({ type: "command", command: "/bin/true", args: [] }) },
   // The one that is installed: a file made new by noclobber, a second name where the first is taken, exit 0 whatever happens.
-  { name: "spool", spools: true, handler: ({ spool }) => command(`set -C;umask 077;S='${spool}';for n in $PPID-$$ $PPID-$$a $PPID-$$b $PPID-$$c;do { cat;exit 0;}>"$S/$n.json";done 2>/dev/null;exec cat >|/dev/null`) },
+  { name: "spool", spools: true, handler: ({ spool }) => command(spoolLine(spool)) },
   // The same without the second process. Not to be used: a full disk makes it exit 1.
   { name: "spool exec", spools: true, handler: ({ spool }) => command(`set -C;umask 077;S='${spool}';for n in $PPID-$$ $PPID-$$a $PPID-$$b $PPID-$$c;do { exec cat;}>"$S/$n.json";done 2>/dev/null;exec cat >|/dev/null`) },
   { name: "spool rename", spools: true, handler: ({ spool }) => command(`cd '${spool}' 2>/dev/null||exit 0;umask 077;cat >$$.part&&mv $$.part $PPID-$$.json;exit 0`) },
