@@ -1,12 +1,12 @@
 /**
- * What a starting context is answered, in a thread of its own: SQLite and folding work without a pause, and the thread
- * that keeps the hook's deadline must not wait for them. Loaded while the payload is still being read.
+ * What a starting context is answered. Work that cannot be interrupted is kept short of the hook's deadline: the store's
+ * lock is not waited for, transcripts are read only so long, and of very long sessions the end (operations/start.ts).
+ * Loaded while the payload is still being read.
  */
 import { existsSync } from "node:fs";
 import { uptime } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { parentPort, workerData } from "node:worker_threads";
 import { answerTo, askedBy, type Asked } from "../agents/claude-code/start.ts";
 import { asTidemarkError } from "../base/errors.ts";
 import { sha256Hex } from "../base/hash.ts";
@@ -19,7 +19,6 @@ import { openSqliteStore } from "../store/sqlite/store.ts";
 import type { Store } from "../store/store.ts";
 import { treeOf } from "../worktree/project.ts";
 
-/** What the thread is started with. */
 export interface AnswerSettings {
   readonly home: string;
   readonly configDir: string;
@@ -30,9 +29,6 @@ export interface AnswerSettings {
   readonly deadline: number;
 }
 
-/** First what there is to print, as soon as it is known; then whether it is to be printed. */
-export type Said = { readonly prepared: string } | { readonly print: boolean } | { readonly failed: string };
-
 /** How much of the deadline reading transcripts may take. */
 const CATCHING_UP = 0.4;
 
@@ -41,9 +37,10 @@ const MOST = { files: 3, bytes: 50 * 1024 * 1024 };
 /** How long the lock of the store is waited for, in milliseconds. */
 const PATIENCE = 300;
 
-async function answer(payload: string, settings: AnswerSettings, say: (said: Said) => void): Promise<void> {
+/** What is to be printed; empty where it is nothing. `known` is called as soon as it is known, before it is recorded. */
+export async function answer(payload: string, settings: AnswerSettings, known: (text: string) => void): Promise<string> {
   const asked = askedBy(JSON.parse(payload));
-  if (asked === undefined) return say({ print: false });
+  if (asked === undefined) return "";
   const { store, writable } = await open(settings.home);
   try {
     const engine = await hasEngine(store, treeOf(asked.cwd), settings.now);
@@ -55,10 +52,10 @@ async function answer(payload: string, settings: AnswerSettings, say: (said: Sai
       paused: readPaused(settings.home),
       catchUp: (others) => catchUpBeside(store, asked, others, engine, settings.deadline),
     });
-    if (prepared.text !== "") say({ prepared: answerTo(asked, prepared.text) });
+    const text = prepared.text === "" ? "" : answerTo(asked, prepared.text);
+    known(text);
     // With the store held by another this context is told without a record of it: better twice than not at all.
-    const first = writable ? await recordStart(store, prepared) : true;
-    say({ print: first && prepared.text !== "" });
+    return !writable || (await recordStart(store, prepared)) ? text : "";
   } finally {
     await store.close();
   }
@@ -111,7 +108,3 @@ function isAlive(pid: number, since: number): boolean {
     return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
-
-parentPort?.once("message", (payload: string) => {
-  answer(payload, workerData as AnswerSettings, (said) => parentPort?.postMessage(said)).catch((error: unknown) => parentPort?.postMessage({ failed: String((error as Error).stack) } satisfies Said));
-});

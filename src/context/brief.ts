@@ -59,7 +59,7 @@ export function packBrief(draft: Draft, options: PackOptions): Brief {
       const more = brief.tokens > best.tokens;
       if (more) best = brief;
       // Enough, or there is no more to say, or the next line is too long for what is left.
-      if (left <= options.budget * 0.01 || !more || round >= 3) break;
+      if (left <= options.budget * (options.slack ?? 0.01) || !more || round >= 3) break;
     } else if (round >= 3 && best.tokens > 0) break;
     plan += left >= 0 ? left : Math.floor(left * 1.15) - 4;
   }

@@ -50,6 +50,8 @@ export interface PackOptions {
   readonly commandStands?: (head: string) => boolean | undefined;
   /** Shares of the budget that differ from a brief's own; 0 leaves a section out. */
   readonly shares?: Readonly<Partial<Record<Section, number>>>;
+  /** The share of the budget that may be left unused; 0.01 where none is given. Less takes longer. */
+  readonly slack?: number;
   /** What stands below the title in place of which session this is quoted from. */
   readonly header?: string;
 }

@@ -5,7 +5,7 @@ import { summary } from "../../test/builders.ts";
 import { foldSession, type Story } from "../session/fold.ts";
 import { packBrief } from "./brief.ts";
 import { draftBrief } from "./draft.ts";
-import { asGoingOn, hand, kindOf, MOST_CHARACTERS, notesOf, withoutGiven, type Handing, type Situation } from "./start.ts";
+import { asGoingOn, endOf, hand, kindOf, MOST_CHARACTERS, notesOf, withoutGiven, type Handing, type Situation } from "./start.ts";
 
 const HOUR = 3_600_000;
 /** As many tokens as a tokenizer finds in such text, near enough. */
@@ -137,4 +137,17 @@ test("lines are left out with the headings above them alone", () => {
   expect(all.lines).toHaveLength(4);
   expect(withoutGiven("# T\nheader\n## A\n- one\n- two\n## B\nsrc/\nx.ts ·1\ntest/\ny.ts ·1", new Set([all.lines[0]!, all.lines[1]!, all.lines[2]!])).text).toBe("# T\nheader\n## B\ntest/\ny.ts ·1");
   expect(withoutGiven("", new Set())).toEqual({ text: "", lines: [] });
+});
+
+test("of a very long session the end is looked through, and what it was begun with", () => {
+  const long = told((c) => {
+    for (let i = 1; i <= 12; i++) {
+      c.user(`prompt ${i}`);
+      for (let k = 0; k < 500; k++) c.call("Bash", { command: "ls" }, "ok");
+    }
+  });
+  expect(endOf(long).turns.map(({ n }) => n)).toEqual([1, 9, 10, 11, 12]);
+  expect(endOf(work)).toBe(work);
+  const one = { ...long, turns: [long.turns[0]!, { ...long.turns[1]!, events: Array.from({ length: 6000 }, () => long.turns[1]!.events[0]!) }] };
+  expect(endOf(one).turns.map(({ n }) => n)).toEqual([1, 2]);
 });

@@ -138,7 +138,7 @@ export interface Handing {
   readonly kind: Kind;
   readonly notes: readonly Note[];
   /** The session that is quoted, and how it is packed. Absent where there is none. */
-  readonly quoted?: { readonly summary: SessionSummary; readonly pack: (options: Pick<PackOptions, "budget" | "shares" | "header">) => Brief };
+  readonly quoted?: { readonly summary: SessionSummary; readonly pack: (options: Pick<PackOptions, "budget" | "shares" | "header" | "slack">) => Brief };
   /** Hashes of the lines this context has been given. */
   readonly given: ReadonlySet<string>;
   readonly countTokens: CountTokens;
@@ -159,7 +159,7 @@ export function hand(handing: Handing): Handed {
   const head = quoted === undefined ? undefined : headerOf(kind, quoted.summary, now);
   let { budget } = recipe;
   for (let round = 0; ; round++) {
-    const brief = quoted === undefined || round === LAST_ROUND ? undefined : quoted.pack({ budget, ...(shares === undefined ? {} : { shares }), ...(head === undefined ? {} : { header: head }) });
+    const brief = quoted === undefined || round === LAST_ROUND ? undefined : quoted.pack({ budget, slack: SLACK, ...(shares === undefined ? {} : { shares }), ...(head === undefined ? {} : { header: head }) });
     const fresh = withoutGiven(brief?.text ?? "", handing.given);
     const lines = [...notes.map(({ hash }) => hash), ...fresh.lines];
     if (lines.length === 0) return { text: "", tokens: 0, lines: [] };
@@ -173,6 +173,9 @@ export function hand(handing: Handing): Handed {
     budget = Math.floor(budget * Math.min(MOST_CHARACTERS / text.length, most / tokens) * 0.95);
   }
 }
+
+/** Someone waits for a start: the last lines that would fit are not looked for. */
+const SLACK = 0.07;
 
 /** Smaller budgets are tried so often; then the notes alone are given. */
 const LAST_ROUND = 4;
@@ -210,6 +213,15 @@ export function asGoingOn(told: Story): Story {
   const last = told.turns.at(-1);
   return last === undefined ? rest : { ...rest, turns: [...told.turns.slice(0, -1), { ...last, ending: "completed" }] };
 }
+
+/** The end of a very long session, and what it was begun with: looking through all of it would take longer than a start may. */
+export function endOf(told: Story): Story {
+  let events = 0;
+  const from = told.turns.findLastIndex((turn) => (events += turn.events.length) > MOST_EVENTS) + 1;
+  return from < 2 ? told : { ...told, turns: [told.turns[0]!, ...told.turns.slice(Math.min(from, told.turns.length - 1))] };
+}
+
+const MOST_EVENTS = 5000;
 
 function hashOf(line: string): string {
   return sha256Hex(line).slice(0, 12);

@@ -28,7 +28,7 @@ export async function resume(store: Store, session: string, budget: number, coun
 }
 
 /** For packing one story more than once: its facts are collected once, and each file is looked at once. */
-export function briefer(told: Story, countTokens: CountTokens): (options: Pick<PackOptions, "budget" | "shares" | "header">) => Brief {
+export function briefer(told: Story, countTokens: CountTokens): (options: Pick<PackOptions, "budget" | "shares" | "header" | "slack">) => Brief {
   const { cwd, project, ended } = told.summary;
   const draft = draftBrief(told);
   const checked = isHere(cwd || project) ? checkedBy(draft, cwd || project, ended) : {};

@@ -8,7 +8,7 @@ import { instructionFiles, runningSessions, WITHOUT, type Asked, type Running } 
 import { AGENT } from "../agents/claude-code/translate.ts";
 import { loadTokenizer, type CountTokens } from "../base/tokens.ts";
 import { shownPath } from "../base/text.ts";
-import { asGoingOn, hand, kindOf, notesOf, type Handed, type Kind, type Situation } from "../context/start.ts";
+import { asGoingOn, endOf, hand, kindOf, notesOf, type Handed, type Kind, type Situation } from "../context/start.ts";
 import type { Event, EventType, Payload } from "../event/schema.ts";
 import type { Story } from "../session/fold.ts";
 import type { SessionSummary } from "../session/summary.ts";
@@ -180,7 +180,7 @@ class Start {
     // How much is not committed says nothing to an agent that knows of no work before.
     if (quoted === undefined && notes.every(({ key }) => key.startsWith("uncommitted:"))) return { text: "", tokens: 0, lines: [], nothing: this.#kind === "delta" ? "nothing new" : "nothing is known yet" };
     const countTokens = this.#options.countTokens ?? (await loadTokenizer());
-    const handed = hand({ kind: this.#kind, notes, given: past.given, countTokens, now, ...(quoted === undefined ? {} : { quoted: { summary: quoted.summary, pack: briefer(quoted, countTokens) } }) });
+    const handed = hand({ kind: this.#kind, notes, given: past.given, countTokens, now, ...(quoted === undefined ? {} : { quoted: { summary: quoted.summary, pack: briefer(endOf(quoted), countTokens) } }) });
     return { ...handed, ...(quoted === undefined ? {} : { from: quoted.summary.id }), ...(handed.text === "" ? { nothing: "nothing new" } : {}) };
   }
 

@@ -168,7 +168,7 @@ describe("the hook ends with 0", () => {
     writeFileSync(join(at.home, "settings.json"), "{");
     expect(given(await hook(at, "SessionStart", payload(at)))).toBe("");
     expect(given(await hook(at, "SessionStart", payload(at), { TIDEMARK_NOW: "teatime" }))).toBe("");
-    expect(spooled(at)).toHaveLength(2);
+    expect(spooled(at)).toHaveLength(3);
   });
 
   test("with options it does not know, without an event, and without a payload that ever ends", async () => {

@@ -4,9 +4,8 @@
  * error. The payload is safe in the spool before anything else is tried.
  */
 import { readFileSync } from "node:fs";
-import { Worker } from "node:worker_threads";
+import { createRequire } from "node:module";
 import { spool } from "../../operations/spool.ts";
-import type { AnswerSettings, Said } from "../answer.ts";
 import type { CommandSpec } from "../command.ts";
 import { agentFolder, clock, stateHome, type Variables } from "../environment.ts";
 
@@ -35,51 +34,44 @@ export async function runHook(words: readonly string[], environment: Variables):
   let held = "";
   const timer = setTimeout(() => {
     trace(`${deadline} ms are over`);
-    print(held, () => process.exit(0));
+    void print(held).then(() => process.exit(0));
   }, deadline);
-  let thread: Worker | undefined;
   try {
-    if (event !== undefined && ANSWERED.has(event)) thread = startThread(environment, deadline);
+    const early = event !== undefined && ANSWERED.has(event) ? loadAnswer() : undefined;
     const bytes = await readInput();
     if (bytes.length === 0) return 0;
+    const home = stateHome(environment);
     try {
-      spool(stateHome(environment), bytes);
+      spool(home, bytes);
     } catch (error) {
       trace(`not kept: ${String(error)}`);
     }
-    if (event === undefined && ANSWERED.has(nameIn(bytes))) thread = startThread(environment, deadline);
-    if (thread === undefined) return 0;
-    const answering = thread;
-    await new Promise<void>((done) => {
-      answering.on("message", (said: Said) => {
-        if ("prepared" in said) held = said.prepared;
-        else if ("failed" in said) trace(said.failed);
-        else if (said.print) print(held);
-        if (!("prepared" in said)) held = "";
-      });
-      answering.on("error", (error) => trace(String(error)));
-      answering.on("exit", () => done());
-      answering.postMessage(bytes.toString("utf8"));
-    });
+    if (early === undefined && (event !== undefined || !ANSWERED.has(nameIn(bytes)))) return 0;
+    const { answer } = early ?? loadAnswer();
+    const settings = { home, configDir: agentFolder(environment), now: clock(environment), environment, callers: callers(environment), deadline };
+    held = await answer(bytes.toString("utf8"), settings, (text) => void (held = text));
+    await print(held);
   } catch (error) {
-    trace(String(error));
+    trace(String((error as Error).stack));
+    // It could not be recorded, on a full disk for one: better twice than not at all.
+    await print(held);
   } finally {
     clearTimeout(timer);
-    void thread?.terminate();
   }
   return 0;
 }
 
-function startThread(environment: Variables, deadline: number): Worker {
-  const settings: AnswerSettings = { home: stateHome(environment), configDir: agentFolder(environment), now: clock(environment), environment: { ...environment }, callers: callers(environment), deadline };
-  // Beside the binary; this file is a chunk one folder down. What a library warns of on standard error is kept from there.
-  return new Worker(new URL("../answer.js", import.meta.url), { workerData: settings, stderr: true, stdout: true });
+/** A bundle of its own beside this chunk, which loads in one go: a score of chunks, read one after the other, cost a start 40 ms. */
+function loadAnswer(): typeof import("../answer.ts") {
+  return createRequire(import.meta.url)("./answer.cjs") as typeof import("../answer.ts");
 }
 
 /** One write, so that it is whole or not there. */
-function print(text: string, then?: () => void): void {
-  if (text === "") then?.();
-  else process.stdout.write(`${text}\n`, then);
+function print(text: string): Promise<void> {
+  if (text === "") return Promise.resolve();
+  // A client that is gone reads nothing, and that is no failure.
+  process.stdout.on("error", () => undefined);
+  return new Promise((done) => void process.stdout.write(`${text}\n`, () => done()));
 }
 
 async function readInput(): Promise<Buffer> {
