@@ -11,6 +11,7 @@ import { runningSessions } from "../agents/claude-code/start.ts";
 import { TidemarkError } from "../base/errors.ts";
 import { sha256Hex } from "../base/hash.ts";
 import { notText, readLines } from "../base/lines.ts";
+import { shellWord } from "../base/shell.ts";
 import type { Store } from "../store/store.ts";
 import { findSession } from "./sessions.ts";
 
@@ -70,7 +71,7 @@ export async function repairSession(options: RepairOptions): Promise<RepairRepor
   const placed = place !== undefined && (await isThere(place));
   const resume = resumeCommand(id, launchFolder(result.folders, place === undefined ? "" : basename(dirname(place))));
   // -n: a session that was gone on with after an earlier repair is not overwritten.
-  const commands = [...(place === undefined || placed ? [] : [`cp -n ${quote(path)} ${quote(place)}`]), ...(resume === undefined ? [] : [resume])];
+  const commands = [...(place === undefined || placed ? [] : [`cp -n ${shellWord(path)} ${shellWord(place)}`]), ...(resume === undefined ? [] : [resume])];
   return { ...about, repaired: { session: id, path, existed, place: place ?? null, placed, commands } };
 }
 
@@ -107,12 +108,12 @@ async function ownTranscripts(configDir: string): Promise<string[]> {
 function only(paths: readonly string[], wanted: string): string {
   if (paths.length === 1) return paths[0]!;
   const some = paths.slice(0, 5).map((path) => `  ${path}`);
-  throw new TidemarkError("SESSION_AMBIGUOUS", `"${wanted}" matches ${paths.length} transcripts:\n${some.join("\n")}${paths.length > 5 ? "\n  …" : ""}`, { hint: `tidemark doctor --repair ${quote(paths[0]!)}` });
+  throw new TidemarkError("SESSION_AMBIGUOUS", `"${wanted}" matches ${paths.length} transcripts:\n${some.join("\n")}${paths.length > 5 ? "\n  …" : ""}`, { hint: `tidemark doctor --repair ${shellWord(paths[0]!)}` });
 }
 
 function refuseSubagent(path: string): string {
   if (!basename(path).startsWith("agent-")) return path;
-  throw new TidemarkError("BAD_VALUE", `${path} is the transcript of a subagent, which no agent can take up again`, { hint: `tidemark import ${quote(path)}` });
+  throw new TidemarkError("BAD_VALUE", `${path} is the transcript of a subagent, which no agent can take up again`, { hint: `tidemark import ${shellWord(path)}` });
 }
 
 async function read(path: string): Promise<{ input: Input[]; digest: string }> {
@@ -122,7 +123,7 @@ async function read(path: string): Promise<{ input: Input[]; digest: string }> {
   try {
     if (!(await stat(path)).isFile()) throw new TidemarkError("NOT_A_TRANSCRIPT", `${path} is not a file`);
     const reason = await notText(path);
-    const hint = reason?.includes("UTF-16") === true ? `iconv -f UTF-16 -t UTF-8 ${quote(path)} > copy.jsonl && tidemark doctor --repair copy.jsonl` : undefined;
+    const hint = reason?.includes("UTF-16") === true ? `iconv -f UTF-16 -t UTF-8 ${shellWord(path)} > copy.jsonl && tidemark doctor --repair copy.jsonl` : undefined;
     if (reason !== undefined) throw new TidemarkError("NOT_A_TRANSCRIPT", `${path}: ${reason}`, hint === undefined ? {} : { hint });
     for await (const lines of readLines(path)) {
       for (const line of Array.isArray(lines) ? lines : [lines]) {
@@ -148,7 +149,7 @@ async function write(path: string, { lines }: Repaired): Promise<boolean> {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     if (await isThere(path)) {
       if (sha256Hex(await readFile(path)) === sha256Hex(...batches(text))) return true;
-      throw new TidemarkError("REPAIR_EXISTS", `${path} is there and holds something else; it is not overwritten`, { hint: `mv ${quote(path)} ${quote(`${path}.old`)}, then repeat the command` });
+      throw new TidemarkError("REPAIR_EXISTS", `${path} is there and holds something else; it is not overwritten`, { hint: `mv ${shellWord(path)} ${shellWord(`${path}.old`)}, then repeat the command` });
     }
     const file = await open(part, "wx", 0o600);
     try {
@@ -208,8 +209,4 @@ function absent<T>(instead: () => T): (error: NodeJS.ErrnoException) => T {
     if (error.code === "ENOENT" || error.code === "ENOTDIR") return instead();
     throw error;
   };
-}
-
-function quote(path: string): string {
-  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
 }

@@ -8,6 +8,7 @@ import { basename } from "node:path";
 import { TidemarkError } from "../../base/errors.ts";
 import { canonicalJson, isRecord } from "../../base/json.ts";
 import { insertLast, isFault, memberOf, readJsonText, removeAt, replaceNode, valueOf, type JsonContainer, type JsonNode } from "../../base/json-text.ts";
+import { quoted } from "../../base/shell.ts";
 
 /** What the entries name, all absolute: they run in any directory and with any PATH. */
 export interface Wiring {
@@ -252,10 +253,6 @@ function isEmpty(node: JsonContainer): boolean {
 // ---- changing ----
 
 /** As one word of a shell. */
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", "'\\''")}'`;
-}
-
 function groupOf({ matcher, command, timeout }: HookEntry): Record<string, unknown> {
   return { ...(matcher === undefined ? {} : { matcher }), hooks: [{ type: "command", command, timeout }] };
 }

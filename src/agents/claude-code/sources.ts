@@ -6,6 +6,7 @@ import { readdir, readFile, realpath, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { TidemarkError } from "../../base/errors.ts";
 import { isRecord } from "../../base/json.ts";
+import { shellWord } from "../../base/shell.ts";
 import type { TranslatorOptions } from "./translate.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -126,9 +127,5 @@ export function parseHistoryLine(value: unknown): HistoryPrompt | undefined {
  */
 export function resumeCommand(session: string, cwd: string): string | undefined {
   if (session.startsWith("-") || /[\p{Cc}\p{Cf}]/u.test(session + cwd)) return undefined;
-  return `${cwd === "" ? "" : `cd ${quote(cwd.startsWith("-") ? `./${cwd}` : cwd)} && `}claude --resume ${quote(session)}`;
-}
-
-function quote(path: string): string {
-  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", `'\\''`)}'`;
+  return `${cwd === "" ? "" : `cd ${shellWord(cwd.startsWith("-") ? `./${cwd}` : cwd)} && `}claude --resume ${shellWord(session)}`;
 }

@@ -7,6 +7,7 @@ import { transcriptsFolder } from "../../agents/claude-code/sources.ts";
 import type { CommandSpec, Context } from "../command.ts";
 import { bytes } from "../format.ts";
 import type { Terminal } from "../terminal.ts";
+import { isAlive } from "../processes.ts";
 
 export const command: CommandSpec = {
   args: "",
@@ -61,15 +62,6 @@ async function repairOne(wanted: string, { terminal, home, configDir, cwd, store
   }
   terminal.answer(report, () => say(terminal, report));
   return 0;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    // Someone else's process is alive, too.
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
 }
 
 /** Lines named of each kind; --json lists all. */

@@ -4,6 +4,7 @@ import { runEngine } from "../../engine/engine.ts";
 import { serveHandshake } from "../../engine/stdio.ts";
 import { treeOf } from "../../worktree/project.ts";
 import type { CommandSpec } from "../command.ts";
+import { isAlive } from "../processes.ts";
 
 export const command: CommandSpec = {
   args: "",
@@ -34,12 +35,3 @@ while it runs; ends with it.`,
     return 0;
   },
 };
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
-}
