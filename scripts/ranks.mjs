@@ -64,7 +64,7 @@ import { readFileSync } from "node:fs";
 const others = ${JSON.stringify(others)};
 let slots, offsets, units;
 function open() {
-  const { buffer, byteOffset, length } = readFileSync(new URL("../o200k.bin", import.meta.url));
+  const { buffer, byteOffset, length } = readFileSync(new URL("./o200k.bin", import.meta.url));
   const bytes = byteOffset % 4 === 0 ? { buffer, byteOffset } : { buffer: buffer.slice(byteOffset, byteOffset + length), byteOffset: 0 };
   slots = new Uint32Array(bytes.buffer, bytes.byteOffset, ${SLOTS});
   offsets = new Uint32Array(bytes.buffer, bytes.byteOffset + ${SLOTS * 4}, ${size} + 1);

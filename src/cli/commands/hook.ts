@@ -4,7 +4,6 @@
  * error. The payload is safe in the spool before anything else is tried.
  */
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { spool } from "../../operations/spool.ts";
 import type { CommandSpec } from "../command.ts";
 import { agentFolder, clock, stateHome, type Variables } from "../environment.ts";
@@ -47,7 +46,7 @@ export async function runHook(words: readonly string[], environment: Variables):
       trace(`not kept: ${String(error)}`);
     }
     if (early === undefined && (event !== undefined || !ANSWERED.has(nameIn(bytes)))) return 0;
-    const { answer } = early ?? loadAnswer();
+    const { answer } = await (early ?? loadAnswer());
     const settings = { home, configDir: agentFolder(environment), now: clock(environment), environment, callers: callers(environment), deadline };
     held = await answer(bytes.toString("utf8"), settings, (text) => void (held = text));
     await print(held);
@@ -61,10 +60,8 @@ export async function runHook(words: readonly string[], environment: Variables):
   return 0;
 }
 
-/** A bundle of its own beside this chunk, which loads in one go: a score of chunks, read one after the other, cost a start 40 ms. */
-function loadAnswer(): typeof import("../answer.ts") {
-  return createRequire(import.meta.url)("./answer.cjs") as typeof import("../answer.ts");
-}
+/** Only where there is something to answer. */
+const loadAnswer = (): Promise<typeof import("../answer.ts")> => import("../answer.ts");
 
 /** One write, so that it is whole or not there. */
 function print(text: string): Promise<void> {
