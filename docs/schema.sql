@@ -30,6 +30,7 @@ CREATE VIRTUAL TABLE words USING fts5(body, names, tags, content='', contentless
 CREATE TABLE source (path TEXT PRIMARY KEY, size INTEGER NOT NULL, modified REAL NOT NULL, report TEXT NOT NULL) STRICT;
 CREATE TABLE summary (session TEXT PRIMARY KEY, up_to INTEGER NOT NULL, ended INTEGER NOT NULL, project TEXT NOT NULL, turns INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
 CREATE INDEX summary_newest ON summary (project, ended DESC, session) WHERE turns > 0;
+CREATE INDEX event_start ON event (type, position) WHERE type = 'start.discovered';
 CREATE TABLE lease (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until INTEGER NOT NULL) STRICT;
 
 -- objects.db

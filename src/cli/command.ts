@@ -35,4 +35,6 @@ export interface Context {
   readonly environment: NodeJS.ProcessEnv;
   /** Opened at the first call, closed by the shell. */
   readonly store: () => Promise<Store>;
+  /** The same, with what hooks have left taken in where no engine does it: for commands that show what is. */
+  readonly caughtUp: () => Promise<Store>;
 }

@@ -46,17 +46,25 @@ export async function main(argv: readonly string[], environment: NodeJS.ProcessE
     program.configureOutput({ writeErr: (text) => void (json || process.stderr.write(text)) });
     program.helpCommand(false).showHelpAfterError("(tidemark --help lists the commands)");
     let outcome = 0;
+    const home = stateHome(environment);
+    const open = async (): Promise<Store> => {
+      const { openSqliteStore } = await import("../store/sqlite/store.ts");
+      return (store ??= await openSqliteStore(home));
+    };
     const context: Context = {
       terminal,
-      home: stateHome(environment),
+      home,
       configDir: agentFolder(environment),
       cwd: process.cwd(),
       now: clock(environment),
       version: VERSION,
       environment,
-      store: async () => {
-        const { openSqliteStore } = await import("../store/sqlite/store.ts");
-        return (store ??= await openSqliteStore(stateHome(environment)));
+      store: open,
+      caughtUp: async () => {
+        const opened = await open();
+        const { takeInOld } = await import("../operations/drain.ts");
+        await takeInOld(opened, home, Date.now());
+        return opened;
       },
     };
     for (const [each, load] of Object.entries(COMMANDS)) {

@@ -7,6 +7,7 @@
  */
 import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
+import { asTidemarkError } from "../base/errors.ts";
 import { sha256Hex } from "../base/hash.ts";
 import type { Event } from "../event/schema.ts";
 import { translateHook, type HookFacts } from "../agents/claude-code/hooks.ts";
@@ -187,6 +188,24 @@ export async function drainAll(store: Store, home: string, options: { clock: () 
   await drain.close();
   await refreshSummaries(store);
   return sum;
+}
+
+/** An engine takes a payload in within two seconds; what is older than this, in milliseconds, waits for nobody. */
+const UNATTENDED = 5000;
+
+/** Takes in what no engine has. A store that cannot be written to is read as it is: this is on the way to something else. */
+export async function takeInOld(store: Store, home: string, now: number): Promise<void> {
+  const { oldest } = backlog(home);
+  if (oldest === undefined || now - oldest < UNATTENDED) return;
+  try {
+    const drain = new Drain(store, home);
+    await drain.round({ now, grace: UNATTENDED });
+    await drain.close();
+    await refreshSummaries(store);
+  } catch (error) {
+    const { kind } = asTidemarkError(error);
+    if (kind !== "environment") throw error;
+  }
 }
 
 /** How long a file that is no JSON may still be in writing, in milliseconds. */

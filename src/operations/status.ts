@@ -45,7 +45,7 @@ export async function lastStart(store: Store, project: string): Promise<LastStar
   };
 }
 
-const ABNORMAL = new Set(["crashed", "error", "limit", "unanswered"]);
+const ABNORMAL = new Set(["crashed", "closed", "error", "limit", "unanswered"]);
 
 export async function status(store: Store, project: string): Promise<Status> {
   const all = await listSessions(store);

@@ -19,7 +19,7 @@ session's own words: goal, constraints, decisions, dead ends, files with the nam
 and next step. Each line says which turn it comes from, and files are checked against the tree as it is now; what is
 gone is not stated as fact. Never more than the budget, less when there is little worth saying.`,
   run: async ({ args, options }, context) => {
-    const store = await context.store();
+    const store = await context.caughtUp();
     const budget = count(options["budget"], "--budget");
     const wanted = args[0];
     const id = wanted !== undefined ? await sessionId(store, wanted) : await latestHere(store, projectOf(context.cwd));

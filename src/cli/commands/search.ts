@@ -34,7 +34,7 @@ Find words in every session that is kept
 Ask in your own words; rare words count more, and what people said comes before what tools printed. Names are found by
 their parts ("parse config" finds parseConfigFile). Put words in double quotes to have them together.`,
   run: async ({ args, options }, context) => {
-    const store = await context.store();
+    const store = await context.caughtUp();
     const query = args.join(" ");
     const role = options["role"];
     if (role !== undefined && !ROLES.includes(String(role))) throw new TidemarkError("BAD_VALUE", `--role takes ${ROLES.join(", ")}, not "${String(role)}"`);

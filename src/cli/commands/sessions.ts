@@ -23,7 +23,7 @@ agent says it, how it ended, and its name: the one the user gave, the agent's ow
   run: async ({ options }, context) => {
     const limit = count(options["limit"], "--limit");
     const project = options["here"] === true ? projectOf(context.cwd) : typeof options["project"] === "string" ? projectOf(options["project"]) : undefined;
-    const all = (await listSessions(await context.store())).filter((summary) => project === undefined || summary.project === project);
+    const all = (await listSessions(await context.caughtUp())).filter((summary) => project === undefined || summary.project === project);
     const shown = all.slice(0, limit);
     context.terminal.answer(shown.map(sessionJson), () => say(context, all, shown, options["tree"] === true));
     return 0;

@@ -18,7 +18,7 @@ Show one session turn by turn
 SESSION is an id, the beginning of one, or a session's name. A turn runs from the user's words to the end of the answer;
 turns that were gone back on with a rewind stand at the end, without a number.`,
   run: async ({ args, options }, context) => {
-    const store = await context.store();
+    const store = await context.caughtUp();
     const summary = await findSession(store, args[0]!);
     const told = await story(store, summary.id);
     const wanted = options["turn"] === undefined ? undefined : count(options["turn"], "--turn");

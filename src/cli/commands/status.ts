@@ -22,7 +22,7 @@ was told as it began, whether that is paused, and what agents' hooks have left t
   run: async (_, context) => {
     const { terminal, now } = context;
     const project = projectOf(context.cwd);
-    const store = await context.store();
+    const store = await context.caughtUp();
     const [state, start, paused, spool] = [await status(store, project), await lastStart(store, project), pausesIn(context), backlog(context.home)];
     const { latest, open, waiting, command: line, ...more } = state;
     const data = {
