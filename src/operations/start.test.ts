@@ -215,9 +215,30 @@ describe("a session that goes on", () => {
     const shared = (await store.read("s1")).map(({ event }) => event.id);
     await store.append([{ id: "f:shares", time: START, type: "session.forked", session: "f", agent: "claude-code", payload: { from: "s1", shared: shared.length, records: shared } }]);
     expect(await start({ session: "f", source: "fork" })).toMatchObject({ text: "", nothing: "nothing new" });
-    // Nothing is known of this one: what ended after its model last spoke is new to it.
-    expect((await start({ session: "g", source: "fork", silent: 4.5 * HOUR })).text).toMatch(/drop the cache/);
+  });
+
+  test("as a fork whose transcript is not there yet it is told by when its model last spoke", async () => {
+    await has("s1", worked);
+    const { time } = (await store.read("s1")).at(-1)!.event;
+    await start({ session: "s1" }, { now: START + HOUR / 2 });
+    expect((await start({ session: "f", source: "fork", silent: NOW - time - 1000 })).nothing).toBe("nothing new");
+    await has("other", (c) => c.user("We decided to drop the cache instead of growing it, because memory is short."), 60);
+    const { text } = await start({ session: "g", source: "fork", silent: NOW - time - 1000 });
+    expect(text).toMatch(/drop the cache/);
+    expect(text).not.toMatch(/public API/);
     expect((await start({ session: "h", source: "fork" })).text).toBe("");
+    // Of one that comes from none that is known here, what ended since is new all the same.
+    expect((await start({ session: "i", source: "fork", silent: 4.5 * HOUR })).text).toMatch(/drop the cache/);
+  });
+
+  test("as a fork it hears what its parent did after it was told, and not what they share", async () => {
+    await has("s1", worked);
+    const shared = (await store.read("s1")).map(({ event }) => event.id);
+    await store.append([{ id: "f:shares", time: START, type: "session.forked", session: "f", agent: "claude-code", payload: { from: "s1", shared: shared.length, records: shared } }]);
+    expect((await start({ session: "f", source: "fork" }, { now: START + HOUR })).nothing).toBe("nothing new");
+    const last = (await store.read("s1")).map(({ event }) => event).findLast(({ record }) => record !== undefined)!;
+    await store.append([{ id: "later", time: START + 2 * HOUR, type: "prompt", session: "s1", agent: "claude-code", record: "later", parent: last.record!, payload: { text: "Now write the docs as well", kind: "user" } }]);
+    expect((await start({ session: "f", source: "resume" })).text).toMatch(/Now write the docs/);
   });
 });
 

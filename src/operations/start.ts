@@ -81,12 +81,16 @@ async function freshKey(store: Store, { asked, key, now }: StartOptions): Promis
 interface Past {
   /** Hashes of the lines it has been given. */
   readonly given: ReadonlySet<string>;
-  /** When it was last told what is new; undefined where that is not known. */
-  readonly since: number | undefined;
+  /** Sessions whose conversation it began with. */
+  readonly parents: ReadonlySet<string>;
+  /** When it, or the one it was forked from, was last told what is new; undefined where that is not known. */
+  readonly since?: number;
+  /** When it was itself: what its parents did after that is new to it. */
+  readonly told?: number;
   readonly branch?: string;
 }
 
-const NEW_CONTEXT: Past = { given: new Set(), since: undefined };
+const NEW_CONTEXT: Past = { given: new Set(), parents: new Set() };
 
 class Start {
   readonly #store: Store;
@@ -117,6 +121,7 @@ class Start {
     const paused = isPaused(this.#options.paused, this.#project, this.#asked.session);
     const own = this.#kind === "brief" ? undefined : await story(this.#store, this.#asked.session);
     const before = this.#kind === "brief" ? await this.#previous() : this.#kind === "delta" ? own : undefined;
+    if (this.#kind === "delta" && this.#options.writable) await refreshSummaries(this.#store);
     const past = this.#kind === "delta" && own !== undefined ? await this.#past(own) : NEW_CONTEXT;
     const state = await stating;
     const assessed = this.#assess(before, past, state);
@@ -148,24 +153,37 @@ class Start {
   async #past({ summary }: Story): Promise<Past> {
     const { session, silent } = this.#asked;
     const links = (await this.#store.ofTypes(["session.forked", "session.resumed"])).map(({ event }) => event);
-    const parents = links.flatMap((link) => ((link.type === "session.forked" || link.type === "session.resumed") && link.session === session ? [link.payload.from] : []));
+    const parents = new Set(links.flatMap((link) => ((link.type === "session.forked" || link.type === "session.resumed") && link.session === session ? [link.payload.from] : [])));
+    if (parents.size === 0 && summary.turns === 0) for (const id of await this.#spokeLast()) parents.add(id);
     const given = new Set<string>();
-    let [since, branch]: [number | undefined, string | undefined] = [undefined, undefined];
-    for (const id of [...new Set(parents), session]) {
+    let [since, told, branch, began]: [number | undefined, number | undefined, string | undefined, number | undefined] = [undefined, undefined, undefined, undefined];
+    for (const id of [...parents, session]) {
       for (const { event } of await this.#store.read(id)) {
         // Of events that two sessions share, each is read under the one it was recorded for.
         if (event.session !== id || event.thread !== undefined) continue;
+        if (event.type === "session.started") began ??= event.time;
         if (event.type === "start.discovered" && id === session) ({ branch } = event.payload);
         if (event.type !== "start.recalled") continue;
         // The ledger is about the session itself: with it a new context begins.
         if (event.payload.from === id) given.clear();
         for (const line of event.payload.lines ?? []) given.add(line);
-        if (event.payload.nothing !== PAUSED) since = event.time;
+        if (event.payload.nothing === PAUSED) continue;
+        since = event.time;
+        if (id === session) told = event.time;
       }
     }
-    since ??= summary.turns > 0 ? summary.started : silent === undefined ? undefined : this.#options.now - silent;
+    since ??= began ?? (silent === undefined ? undefined : this.#options.now - silent + SPOKE);
     branch ??= summary.branch;
-    return { given, since, ...(branch === undefined ? {} : { branch }) };
+    return { given, parents, ...(since === undefined ? {} : { since }), ...(told === undefined ? {} : { told }), ...(branch === undefined ? {} : { branch }) };
+  }
+
+  /** A fork's transcript may not be there yet: it comes from the session that ended when the client says its model last spoke. */
+  async #spokeLast(): Promise<string[]> {
+    const { silent } = this.#asked;
+    if (silent === undefined) return [];
+    const at = this.#options.now - silent;
+    const near = (await this.#here()).map(({ id, ended }) => ({ id, off: Math.abs(ended - at) })).sort((a, b) => a.off - b.off)[0];
+    return near !== undefined && near.off < SPOKE ? [near.id] : [];
   }
 
   #live(): readonly Running[] {
@@ -197,11 +215,10 @@ class Start {
     }
   }
 
-  async #endedSince({ since }: Past): Promise<SessionSummary[]> {
+  async #endedSince({ since, told, parents }: Past): Promise<SessionSummary[]> {
     if (since === undefined) return [];
-    if (this.#options.writable) await refreshSummaries(this.#store);
     const out = new Set([this.#asked.session, ...this.#others.map(({ session }) => session)]);
-    return (await this.#here()).filter(({ id, ended }) => ended > since && !out.has(id));
+    return (await this.#here()).filter(({ id, ended }) => !out.has(id) && ended > (parents.has(id) ? (told ?? Infinity) : since));
   }
 
   #situation(before: Story | undefined, past: Past, state: TreeState, further: readonly SessionSummary[]): Situation {
@@ -261,6 +278,9 @@ class Start {
 }
 
 const PAUSED = "paused";
+
+/** A session's last record and its model's last words lie this near to each other, in milliseconds; the client rounds to seconds. */
+const SPOKE = 5000;
 
 /** A file's time and the transcript's are not of one clock, in milliseconds. */
 const CLOCKS = 1000;
