@@ -159,7 +159,8 @@ for (const client of found) {
 
     test("uninstalled, the settings are as they were and nothing of ours runs", async () => {
       const w = await world(client, onTestFinished);
-      writeFileSync(join(w.config, "settings.json"), '{"model":"opus",   "permissions": {"allow": ["Read"]}}');
+      // Nothing that the client changes by itself: 2.1.197 takes "model" out and formats the file anew.
+      writeFileSync(join(w.config, "settings.json"), '{"cleanupPeriodDays": 20,   "permissions": {"allow": ["Read"]}}');
       const before = readFileSync(join(w.config, "settings.json"), "utf8");
       await wired(w);
       await w.ask("Say it");
