@@ -88,6 +88,7 @@ class Collector implements Facts {
   readonly paths = new Map<string, Map<string, number>>();
   readonly written = new Map<string, string>();
   readonly #total: number;
+  readonly #isName = new Map<string, boolean>();
   #seen = 0;
 
   constructor(total: number) {
@@ -140,13 +141,15 @@ class Collector implements Facts {
       (/^(?:content|new_string|old_string|edits|new_source)$/.test(key) ? bodies : reach).push(text);
     }
     const targets = reach.join("\n");
-    this.#count(targets, "use", at, turn);
+    const names = this.#namesIn(targets);
+    this.#count(targets, "use", at, turn, names);
     const path = typeof fields["file_path"] === "string" ? fields["file_path"] : undefined;
     if (path === undefined) this.#link(targets, 1, at);
     else {
-      const body = bodies.join("\n");
-      this.#count(body.slice(0, 3 * READ_OF_OUTPUT), "body", at, turn);
-      this.#names(`${targets}\n${body.slice(0, 3 * READ_OF_OUTPUT)}`, baseName(path), /Edit|Write/.test(tool) ? 3 : 1, at);
+      const body = bodies.join("\n").slice(0, 3 * READ_OF_OUTPUT);
+      const written = this.#namesIn(body);
+      this.#count(body, "body", at, turn, written);
+      for (const found of [names, written]) this.#names(found, baseName(path), /Edit|Write/.test(tool) ? 3 : 1, at);
       if (tool === "Write" && typeof fields["content"] === "string" && call?.outcome === "returned") this.written.set(baseName(path), fields["content"]);
       else if (/Edit/.test(tool)) this.written.delete(baseName(path));
     }
@@ -155,13 +158,14 @@ class Collector implements Facts {
 
   #result(call: Call | undefined, output: string, at: number, turn: number): void {
     const text = output.slice(0, READ_OF_OUTPUT);
-    this.#count(text, "shown", at, turn);
+    const names = this.#namesIn(text);
+    this.#count(text, "shown", at, turn, names);
     const input = (call?.input ?? {}) as Record<string, unknown>;
-    if (call?.tool === "Read" && typeof input["file_path"] === "string") this.#names(text, baseName(input["file_path"]), 1, at);
+    if (call?.tool === "Read" && typeof input["file_path"] === "string") this.#names(names, baseName(input["file_path"]), 1, at);
     else if (call?.tool === "Grep") for (const line of text.split("\n")) this.#link(line, 1, at);
   }
 
-  #count(text: string, as: "use" | "body" | "said" | "user" | "shown" | "error", at: number, turn: number): void {
+  #count(text: string, as: "use" | "body" | "said" | "user" | "shown" | "error", at: number, turn: number, names = this.#namesIn(text)): void {
     const seen = new Set<string>();
     const note = (kind: FactKind, word: string, path: string): void => {
       const key = `${kind}:${word}`;
@@ -189,12 +193,23 @@ class Collector implements Facts {
       const base = baseName(path);
       if (base.length > 4) note("file", base, path);
     }
-    for (const [word] of text.matchAll(NAME)) if (isName(word)) note("name", word, "");
-    for (const [word] of text.matchAll(REFERENCE)) note("reference", word, "");
+    for (const word of names.keys()) note("name", word, "");
+    for (const word of text.match(REFERENCE) ?? []) note("reference", word, "");
   }
 
-  #names(text: string, file: string, weight: number, at: number): void {
-    for (const [word] of text.matchAll(NAME)) if (isName(word)) this.#home(word, file, weight, at);
+  /** Names of a text, each with how often it occurs. Most words of a session come again and again. */
+  #namesIn(text: string): Map<string, number> {
+    const found = new Map<string, number>();
+    for (const word of text.match(NAME) ?? []) {
+      let name = this.#isName.get(word);
+      if (name === undefined) this.#isName.set(word, (name = isName(word)));
+      if (name) found.set(word, (found.get(word) ?? 0) + 1);
+    }
+    return found;
+  }
+
+  #names(names: ReadonlyMap<string, number>, file: string, weight: number, at: number): void {
+    for (const [word, times] of names) this.#home(word, file, weight * times, at);
   }
 
   #home(name: string, file: string, weight: number, at: number): void {
@@ -209,9 +224,11 @@ class Collector implements Facts {
     let words = 0;
     for (const line of text.split("\n")) {
       const waiting: [string, number][] = [];
-      for (const [raw] of line.matchAll(/[A-Za-z0-9_@./#-]+/g)) {
+      for (const raw of line.match(/[A-Za-z0-9_@./#-]+/g) ?? []) {
         words += 1;
-        const word = raw.replace(/[.,:;]+$/, "");
+        // Nothing shorter is a file or a name.
+        if (raw.length < 5) continue;
+        const word = raw.endsWith(".") ? raw.replace(/\.+$/, "") : raw;
         const base = baseName(word);
         if (base.length > 4 && base.includes(".") && NAMES_A_FILE.test(base)) {
           [file, fileAt] = [base, words];
