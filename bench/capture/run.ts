@@ -12,8 +12,7 @@ import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { hookEntries, spoolLine } from "../../src/agents/claude-code/install.ts";
-import { backlog } from "../../src/operations/drain.ts";
-import { spoolFolder } from "../../src/operations/spool.ts";
+import { backlog, spoolFolder } from "../../src/operations/spool.ts";
 import { listSessions } from "../../src/operations/sessions.ts";
 import { openSqliteStore } from "../../src/store/sqlite/store.ts";
 

@@ -5,6 +5,7 @@
  */
 import { Command, CommanderError } from "commander";
 import { asTidemarkError, exitCode, TidemarkError } from "../base/errors.ts";
+import { isUnattended } from "../operations/spool.ts";
 import type { Store } from "../store/store.ts";
 import type { CommandSpec, Context, Input } from "./command.ts";
 import { agentFolder, clock, stateHome } from "./environment.ts";
@@ -62,8 +63,9 @@ export async function main(argv: readonly string[], environment: NodeJS.ProcessE
       store: open,
       caughtUp: async () => {
         const opened = await open();
-        const { takeInOld } = await import("../operations/drain.ts");
-        await takeInOld(opened, home, Date.now());
+        const now = Date.now();
+        // What takes it in is 20 ms of loading.
+        if (isUnattended(home, now)) await (await import("../operations/drain.ts")).takeInOld(opened, home, now);
         return opened;
       },
     };

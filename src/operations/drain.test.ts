@@ -5,9 +5,9 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { openSqliteStore } from "../store/sqlite/store.ts";
 import type { Store } from "../store/store.ts";
-import { backlog, takeInOld } from "./drain.ts";
+import { takeInOld } from "./drain.ts";
 import { listSessions } from "./sessions.ts";
-import { spool, spoolFolder } from "./spool.ts";
+import { backlog, spool, spoolFolder } from "./spool.ts";
 
 const NOW = Date.now();
 let home = "";

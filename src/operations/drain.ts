@@ -5,8 +5,8 @@
  * What the transcript tells as well is waited for: the transcript lags the hooks, and its own words are better. Leaves
  * out who drains and when (engine/, the command), and writing into the spool (spool.ts and the hook's shell line).
  */
-import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
-import { basename, join } from "node:path";
+import { readFileSync, rmSync } from "node:fs";
+import { basename } from "node:path";
 import { asTidemarkError } from "../base/errors.ts";
 import { sha256Hex } from "../base/hash.ts";
 import type { Event } from "../event/schema.ts";
@@ -17,19 +17,7 @@ import type { Store } from "../store/store.ts";
 import { Follower } from "./follow.ts";
 import { record } from "./record.ts";
 import { refreshSummaries } from "./sessions.ts";
-import { spoolFolder } from "./spool.ts";
-
-export interface Backlog {
-  readonly waiting: number;
-  /** When the oldest was left, in milliseconds since 1970. */
-  readonly oldest?: number;
-}
-
-/** What lies in the spool, without opening it. */
-export function backlog(home: string): Backlog {
-  const all = listSpool(home, 0);
-  return { waiting: all.length, ...(all.length === 0 ? {} : { oldest: all[0]!.time }) };
-}
+import { isUnattended, listSpool, UNATTENDED, type Spooled } from "./spool.ts";
 
 export interface Round {
   /** Payloads whose facts are in the log now. */
@@ -57,12 +45,6 @@ const OTHERS_TURN = 3000;
 
 /** How long a transcript is followed after its session said that it ended: the client still writes some lines. */
 const AFTER_END = 1500;
-
-interface Spooled {
-  readonly path: string;
-  /** When the hook was called: the file's own time. */
-  readonly time: number;
-}
 
 interface Opened extends Spooled {
   readonly text: string;
@@ -190,13 +172,9 @@ export async function drainAll(store: Store, home: string, options: { clock: () 
   return sum;
 }
 
-/** An engine takes a payload in within two seconds; what is older than this, in milliseconds, waits for nobody. */
-const UNATTENDED = 5000;
-
 /** Takes in what no engine has. A store that cannot be written to is read as it is: this is on the way to something else. */
 export async function takeInOld(store: Store, home: string, now: number): Promise<void> {
-  const { oldest } = backlog(home);
-  if (oldest === undefined || now - oldest < UNATTENDED) return;
+  if (!isUnattended(home, now)) return;
   try {
     const drain = new Drain(store, home);
     await drain.round({ now, grace: UNATTENDED });
@@ -210,29 +188,6 @@ export async function takeInOld(store: Store, home: string, now: number): Promis
 
 /** How long a file that is no JSON may still be in writing, in milliseconds. */
 const STILL_WRITING = 10_000;
-
-/** What `spool` was killed at stands under the name it had while being written; no hook takes this long, in milliseconds. */
-const ABANDONED = 60_000;
-
-/** Oldest first; with what was abandoned in the middle of writing by `now`. */
-function listSpool(home: string, now: number): Spooled[] {
-  let names: string[];
-  try {
-    names = readdirSync(spoolFolder(home));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
-  }
-  const found: Spooled[] = [];
-  for (const name of names) {
-    if (!name.endsWith(".json") && !name.endsWith(".part")) continue;
-    const path = join(spoolFolder(home), name);
-    const about = statSync(path, { throwIfNoEntry: false });
-    if (about?.isFile() !== true || (name.endsWith(".part") && now - about.mtimeMs < ABANDONED)) continue;
-    found.push({ path, time: Math.floor(about.mtimeMs) });
-  }
-  return found.sort((a, b) => a.time - b.time || (a.path < b.path ? -1 : 1));
-}
 
 function read(path: string): string | undefined {
   try {

@@ -6,8 +6,8 @@ import { appendFileSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSyn
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Event } from "../../src/event/schema.ts";
-import { backlog, Drain } from "../../src/operations/drain.ts";
-import { spoolFolder } from "../../src/operations/spool.ts";
+import { Drain } from "../../src/operations/drain.ts";
+import { backlog, spoolFolder } from "../../src/operations/spool.ts";
 import { story } from "../../src/operations/sessions.ts";
 import { verify } from "../../src/operations/verify.ts";
 import type { Store } from "../../src/store/store.ts";

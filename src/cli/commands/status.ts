@@ -1,8 +1,8 @@
 /** `tidemark status`, and `tidemark` alone: where you left off here. */
 import { asTidemarkError } from "../../base/errors.ts";
 import { clip, plural, printable } from "../../base/text.ts";
-import { backlog } from "../../operations/drain.ts";
 import { readPaused, type Paused } from "../../operations/settings.ts";
+import { backlog } from "../../operations/spool.ts";
 import { lastStart, status, type LastStart, type Status } from "../../operations/status.ts";
 import type { Ending } from "../../session/summary.ts";
 import { projectOf } from "../../worktree/project.ts";
