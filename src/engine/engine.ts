@@ -11,7 +11,7 @@ import { refreshSummaries } from "../operations/sessions.ts";
 import type { Leases, Store } from "../store/store.ts";
 
 export interface EngineOptions {
-  /** Opened when it is first needed, and again after it could not be used. */
+  /** Opened when it is first needed; asked again where that failed. */
   readonly open: () => Promise<{ store: Store; drain: Drain }>;
   /** The tree it works for. */
   readonly root: string;
@@ -89,7 +89,8 @@ class Engine {
     try {
       if (this.#leads) {
         const { clock, root, signal } = this.#options;
-        await drain.round({ now: clock(), grace: signal.reason === "asked" ? GRACE : 0, root });
+        // A client that takes leave calls SessionEnd now, and the drain that this starts waits for the transcript's last lines.
+        if (signal.reason !== "asked") await drain.round({ now: clock(), grace: 0, root });
         await drain.close();
         await refreshSummaries(store);
         await store.release(leaseName(root), holder(this.#options.pid));

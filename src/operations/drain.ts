@@ -15,9 +15,10 @@ import { AGENT } from "../agents/claude-code/translate.ts";
 import { projectOf, treeOf } from "../worktree/project.ts";
 import type { Store } from "../store/store.ts";
 import { Follower } from "./follow.ts";
+import { refusal } from "./intake.ts";
 import { record } from "./record.ts";
 import { refreshSummaries } from "./sessions.ts";
-import { isUnattended, listSpool, UNATTENDED, type Spooled } from "./spool.ts";
+import { isUnattended, listSpool, noteDamaged, UNATTENDED, type Spooled } from "./spool.ts";
 
 export interface Round {
   /** Payloads whose facts are in the log now. */
@@ -38,6 +39,8 @@ export interface DrainOptions {
   readonly grace: number;
   /** Only payloads of this tree; those of others only once they are older than `others`. */
   readonly root?: string;
+  /** Only payloads at least this old, in milliseconds. */
+  readonly age?: number;
 }
 
 /** How long a payload of another tree is left to that tree's engine. */
@@ -45,6 +48,9 @@ const OTHERS_TURN = 3000;
 
 /** How long a transcript is followed after its session said that it ended: the client still writes some lines. */
 const AFTER_END = 1500;
+
+/** How long a transcript is followed that does not grow and whose session calls no hook. */
+const UNHEARD = 30 * 60_000;
 
 interface Opened extends Spooled {
   readonly text: string;
@@ -57,6 +63,10 @@ export class Drain {
   readonly #followers = new Map<string, Follower>();
   readonly #ending = new Map<string, number>();
   readonly #opened = new Map<string, Opened>();
+  /** Payloads that are another tree's to take in, by their path: where they were called. Their words are not kept here. */
+  readonly #foreign = new Map<string, string>();
+  /** When a transcript last grew, or its session was last heard of. */
+  readonly #heard = new Map<string, number>();
   readonly #trees = new Map<string, string>();
 
   constructor(store: Store, home: string) {
@@ -67,10 +77,16 @@ export class Drain {
   async round(options: DrainOptions): Promise<Round> {
     const entries = this.#open(options);
     for (const { told } of entries) {
-      if (told?.transcript !== undefined && !this.#followers.has(told.transcript)) this.#followers.set(told.transcript, new Follower(this.#store, told.transcript));
+      if (told?.transcript === undefined) continue;
+      this.#heard.set(told.transcript, options.now);
+      if (!this.#followers.has(told.transcript)) this.#followers.set(told.transcript, new Follower(this.#store, told.transcript));
     }
     let grown = false;
-    for (const follower of this.#followers.values()) grown = (await follower.poke(options.now)) || grown;
+    for (const [path, follower] of this.#followers) {
+      if (!(await follower.poke(options.now))) continue;
+      grown = true;
+      this.#heard.set(path, options.now);
+    }
     const events: Event[] = [];
     const done: Opened[] = [];
     let [waiting, damaged] = [0, 0];
@@ -78,7 +94,7 @@ export class Drain {
       const { told } = entry;
       if (told === undefined) {
         damaged += 1;
-        if (entry.text !== "") events.push(damagedPayload(entry));
+        events.push(damagedPayload(entry));
       } else {
         const untold = await this.#untold(told);
         if (untold.length > 0 && options.now - entry.time < options.grace) {
@@ -92,6 +108,7 @@ export class Drain {
       done.push(entry);
     }
     if (events.length > 0) await record(this.#store, events);
+    if (damaged > 0) await noteDamaged(this.#store, damaged, options.now);
     for (const { path } of done) {
       rmSync(path, { force: true });
       this.#opened.delete(path);
@@ -106,9 +123,17 @@ export class Drain {
     this.#followers.clear();
   }
 
-  #open({ now, root }: DrainOptions): Opened[] {
+  #open({ now, root, age = -Infinity }: DrainOptions): Opened[] {
     const entries: Opened[] = [];
-    for (const { path, time } of listSpool(this.#home, now)) {
+    const listed = listSpool(this.#home, now);
+    const there = new Set(listed.map(({ path }) => path));
+    // What others have taken in meanwhile is not held on to.
+    for (const known of [this.#opened, this.#foreign]) for (const path of known.keys()) if (!there.has(path)) known.delete(path);
+    for (const { path, time } of listed) {
+      if (now - time < age) continue;
+      const others = root !== undefined && now - time < OTHERS_TURN;
+      const cwd = this.#foreign.get(path);
+      if (others && cwd !== undefined && this.#treeOf(cwd) !== root) continue;
       let entry = this.#opened.get(path);
       if (entry === undefined || entry.time !== time) {
         const text = read(path);
@@ -116,9 +141,12 @@ export class Drain {
         entry = { path, time, text, told: parse(text, time) };
         // A payload that a hook is still writing is no JSON yet.
         if (entry.told === undefined && now - time < STILL_WRITING) continue;
+        if (others && entry.told !== undefined && this.#treeOf(entry.told.cwd) !== root) {
+          this.#foreign.set(path, entry.told.cwd);
+          continue;
+        }
         this.#opened.set(path, entry);
       }
-      if (root !== undefined && entry.told !== undefined && now - time < OTHERS_TURN && this.#treeOf(entry.told.cwd) !== root) continue;
       entries.push(entry);
     }
     return entries;
@@ -139,8 +167,11 @@ export class Drain {
   }
 
   async #letGo(now: number): Promise<void> {
+    // One whose session was killed never says that it ended.
+    for (const [path, heard] of this.#heard) if (now - heard > UNHEARD && !this.#ending.has(path)) this.#ending.set(path, heard);
     for (const [path, since] of this.#ending) {
       if (now - since < AFTER_END) continue;
+      this.#heard.delete(path);
       await this.#followers.get(path)?.close();
       this.#followers.delete(path);
       this.#ending.delete(path);
@@ -172,12 +203,12 @@ export async function drainAll(store: Store, home: string, options: { clock: () 
   return sum;
 }
 
-/** Takes in what no engine has. A store that cannot be written to is read as it is: this is on the way to something else. */
-export async function takeInOld(store: Store, home: string, now: number): Promise<void> {
-  if (!isUnattended(home, now)) return;
+/** Takes in what is so old that no engine has it, or `age`, in milliseconds. A store that cannot be written to is read as it is: this is on the way to something else. */
+export async function takeInOld(store: Store, home: string, now: number, age = UNATTENDED): Promise<void> {
+  if (!isUnattended(home, now, age)) return;
   try {
     const drain = new Drain(store, home);
-    await drain.round({ now, grace: UNATTENDED });
+    await drain.round({ now, grace: age, age });
     await drain.close();
     await refreshSummaries(store);
   } catch (error) {
@@ -193,23 +224,26 @@ function read(path: string): string | undefined {
   try {
     return readFileSync(path, "utf8");
   } catch (error) {
-    // Another process was quicker.
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    // Another process was quicker, or it is another user's: `status` says that it waits.
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ENOENT" || code === "EACCES" || code === "EPERM") return undefined;
     throw error;
   }
 }
 
+/** Undefined where it is no payload, or one that the log would not take: one must not stop the others. */
 function parse(text: string, time: number): HookFacts | undefined {
   try {
-    return translateHook(JSON.parse(text), time, projectOf);
+    const told = translateHook(JSON.parse(text), time, projectOf);
+    return told === undefined || refusal([...told.facts, ...told.provisional]) !== undefined ? undefined : told;
   } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
+    if (error instanceof SyntaxError || error instanceof RangeError) return undefined;
     throw error;
   }
 }
 
-/** Half a payload, as a full disk leaves it, may still hold someone's words. */
-function damagedPayload({ text, time }: Opened): Event {
+/** Half a payload, as a full disk leaves it, may still hold someone's words; an empty one says that something was lost. */
+function damagedPayload({ path, text, time }: Opened): Event {
   const session = /"session_id":"([\w-]{1,100})"/.exec(text)?.[1] ?? "unknown";
-  return { id: `${session}:damaged:${sha256Hex(`${time}:${text}`).slice(0, 16)}`, time, type: "raw", session, agent: AGENT, payload: { kind: "hook payload, damaged", record: text } };
+  return { id: `${session}:damaged:${sha256Hex(`${basename(path)}:${time}:${text}`).slice(0, 16)}`, time, type: "raw", session, agent: AGENT, payload: { kind: "hook payload, damaged", record: text } };
 }

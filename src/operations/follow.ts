@@ -8,9 +8,11 @@ import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { notText, readLines, type Place } from "../base/lines.ts";
 import type { Event } from "../event/schema.ts";
-import { NEAR, plain, sameAnswer } from "../session/settle.ts";
+import { Told } from "../session/settle.ts";
 import type { Store } from "../store/store.ts";
 import { openIntake, rememberFile, unchanged, type Intake } from "./intake.ts";
+
+const START: Place = { offset: 0, lines: 0 };
 
 /** One file. */
 class FollowedFile {
@@ -18,7 +20,7 @@ class FollowedFile {
   readonly #path: string;
   readonly #onEvents: (events: readonly Event[]) => void;
   #intake: Intake | undefined;
-  #place: Place = { offset: 0, lines: 0 };
+  #place = START;
   #inode = 0;
   #refused = false;
 
@@ -34,11 +36,24 @@ class FollowedFile {
 
   /** True where the file had something new. */
   async poke(now: number): Promise<boolean> {
+    try {
+      return await this.#read(now);
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      this.#refused = code === "EACCES" || code === "EPERM" || code === "EISDIR" || code === "EIO";
+      if (this.#refused || code === "ENOENT") return false;
+      // The store could not be written to: what was read is not told. All of it is read again, and nothing of it doubled.
+      [this.#intake, this.#place] = [undefined, START];
+      throw error;
+    }
+  }
+
+  async #read(now: number): Promise<boolean> {
     const about = statSync(this.#path, { throwIfNoEntry: false });
     if (about === undefined || !about.isFile()) return false;
     if (about.ino !== this.#inode || about.size < this.#place.offset) {
       // Another file under this name: read from its start; ids come from the source, so nothing is told twice.
-      [this.#inode, this.#intake, this.#place, this.#refused] = [about.ino, undefined, { offset: 0, lines: 0 }, false];
+      [this.#inode, this.#intake, this.#place, this.#refused] = [about.ino, undefined, START, false];
     }
     if (about.size === this.#place.offset || this.#refused) return false;
     if (this.#intake === undefined) {
@@ -82,8 +97,7 @@ export class Follower {
   readonly #store: Store;
   readonly #path: string;
   readonly #files = new Map<string, FollowedFile>();
-  readonly #answers: string[] = [];
-  readonly #errors: number[] = [];
+  readonly #told = new Told();
 
   constructor(store: Store, path: string) {
     this.#store = store;
@@ -94,7 +108,7 @@ export class Follower {
     let grown = false;
     for (const path of [this.#path, ...(await this.#subagents())]) {
       let file = this.#files.get(path);
-      if (file === undefined) this.#files.set(path, (file = new FollowedFile(this.#store, path, (events) => this.#note(events))));
+      if (file === undefined) this.#files.set(path, (file = new FollowedFile(this.#store, path, (events) => this.#told.add(events))));
       grown = (await file.poke(now)) || grown;
     }
     return grown;
@@ -109,11 +123,10 @@ export class Follower {
   async shows(event: Event): Promise<boolean> {
     switch (event.type) {
       case "prompt":
-        return event.payload.prompt_id !== undefined && this.#files.get(this.#path)?.hasPrompt(event.payload.prompt_id) === true;
+        return event.payload.prompt_id === undefined ? this.#told.has(event) : this.#files.get(this.#path)?.hasPrompt(event.payload.prompt_id) === true;
       case "answer":
-        return this.#answers.some((answer) => sameAnswer(answer, plain(event.payload.text)));
       case "turn.ended":
-        return this.#errors.some((time) => Math.abs(time - event.time) < NEAR);
+        return this.#told.has(event);
       default:
         return (await this.#store.known([event.id.replace(/:hook$/, "")])).size > 0;
     }
@@ -126,13 +139,6 @@ export class Follower {
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "ENOENT" || (error as NodeJS.ErrnoException).code === "ENOTDIR") return [];
       throw error;
-    }
-  }
-
-  #note(events: readonly Event[]): void {
-    for (const event of events) {
-      if (event.type === "answer" && event.thread === undefined) this.#answers.push(plain(event.payload.text));
-      else if (event.type === "turn.ended" && event.payload.how !== "completed") this.#errors.push(event.time);
     }
   }
 }

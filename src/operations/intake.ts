@@ -66,7 +66,7 @@ export class Intake {
   readonly #translator: Translator;
   readonly file: FileReport = { lines: 0, accounted: 0, events: 0, quarantined: [], bookkeeping: {}, missingParents: 0 };
   readonly taken: Taken = { added: 0, duplicates: 0, redacted: {} };
-  /** Called with what is about to be recorded. */
+  /** Called with what has been recorded. */
   onEvents: ((events: readonly Event[]) => void) | undefined;
   readonly #ids = new Set<string>();
   #batch: Event[] = [];
@@ -100,7 +100,7 @@ export class Intake {
 
   /** Records what was read so far, and what is known of the file as a whole by now. May be called again after more lines. */
   async finish(): Promise<FileReport> {
-    for (const event of this.#translator.end()) await this.#take(event);
+    for (const event of this.#storable(this.#translator.end(), this.file.lines)) await this.#take(event);
     await this.pause();
     this.file.missingParents = this.#translator.missingParents;
     this.file.events = this.#ids.size;
@@ -118,14 +118,25 @@ export class Intake {
     }
     if (!line.sound) this.file.quarantined.push({ file: this.#path, line: line.number, reason: "not UTF-8 in places; loaded with those replaced" });
     this.file.accounted += 1;
-    const { events, bookkeeping, refused = refusal(events) } = translated(value, this.#translator);
+    const { events: all, bookkeeping, refused } = translated(value, this.#translator);
     if (refused !== undefined) {
       this.file.quarantined.push({ file: this.#path, line: line.number, reason: refused });
       return;
     }
+    const events = this.#storable(all, line.number);
     if (bookkeeping !== undefined && events.length === 0) this.file.bookkeeping[bookkeeping] = (this.file.bookkeeping[bookkeeping] ?? 0) + 1;
     this.#weight += line.text.length;
     for (const event of events) await this.#take(event);
+  }
+
+  /** Among them can be those of earlier lines that waited for this one: what cannot be stored takes nothing else with it. */
+  #storable(events: readonly Event[], line: number): readonly Event[] {
+    if (refusal(events) === undefined) return events;
+    return events.filter((event) => {
+      const reason = refusal([event]);
+      if (reason !== undefined) this.file.quarantined.push({ file: this.#path, line, reason });
+      return reason === undefined;
+    });
   }
 
   async #take(event: Event): Promise<void> {
@@ -138,8 +149,8 @@ export class Intake {
 
   async #flush(): Promise<void> {
     if (this.#batch.length === 0) return;
-    this.onEvents?.(this.#batch);
     const { added, duplicates, redacted } = await record(this.#store, this.#batch);
+    this.onEvents?.(this.#batch);
     this.taken.added += added;
     this.taken.duplicates += duplicates;
     for (const [family, count] of Object.entries(redacted)) this.taken.redacted[family] = (this.taken.redacted[family] ?? 0) + count;
@@ -199,7 +210,7 @@ function isDeeper(value: unknown, levels: number): boolean {
 }
 
 /** Why the log would not take these events: ids of a record can hold anything, and one bad line must not stop the rest. */
-function refusal(events: readonly Event[]): string | undefined {
+export function refusal(events: readonly Event[]): string | undefined {
   try {
     for (const event of events) {
       parseEvent(event);

@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import type { Store } from "../store/store.ts";
 
 export function spoolFolder(home: string): string {
   return join(home, "spool");
@@ -63,7 +64,21 @@ export function backlog(home: string): Backlog {
 /** An engine takes a payload in within two seconds; what is older than this, in milliseconds, waits for nobody. */
 export const UNATTENDED = 5000;
 
-export function isUnattended(home: string, now: number): boolean {
+export function isUnattended(home: string, now: number, age = UNATTENDED): boolean {
   const { oldest } = backlog(home);
-  return oldest !== undefined && now - oldest >= UNATTENDED;
+  return oldest !== undefined && now - oldest >= age;
+}
+
+/** Where it is noted how many payloads were damaged, for `status`. */
+const DAMAGED = "spool:damaged";
+
+export async function noteDamaged(store: Store, damaged: number, now: number): Promise<void> {
+  const { count } = await damagedPayloads(store);
+  await store.putSource({ path: DAMAGED, size: count + damaged, modified: now, report: "" });
+}
+
+/** How many payloads could not be read, and when the last was met. What there was of them is in the log. */
+export async function damagedPayloads(store: Store): Promise<{ count: number; last?: number }> {
+  const noted = await store.source(DAMAGED);
+  return noted === undefined ? { count: 0 } : { count: noted.size, last: noted.modified };
 }

@@ -61,3 +61,22 @@ test("a failure is told once though the two times differ", () => {
   expect(settle([told("one", 0), failed("e#0", 5), failed("s1:failed:1:hook", 6)]).filter(({ type }) => type === "turn.ended").length).toBe(1);
   expect(settle([told("one", 0), failed("s1:failed:1:hook", 6)]).filter(({ type }) => type === "turn.ended").length).toBe(1);
 });
+
+test("a turn that only hooks told and that died is not gone back on when the session goes on", () => {
+  const { turns, rewound } = foldSession("s1", [
+    told("one", 0),
+    event("answer", { text: "done" }, { id: "a#0", record: "a", parent: "one", ...at(1) }),
+    hooked("two", 30),
+    event("tool.called", { tool: "Bash", input: {}, provisional: true }, { id: "toolu_0000000000000001:hook", ...at(31) }),
+    event("session.opened", { source: "resume" }, { id: "s1:opened:1", ...at(60) }),
+    prompt("two", { id: "two-again#0", record: "two-again", parent: "a", ...at(70) }),
+    event("answer", { text: "now it is" }, { id: "b#0", record: "b", parent: "two-again", ...at(75) }),
+  ]);
+  expect(rewound).toEqual([]);
+  expect(turns.map((turn) => [turn.prompt, turn.ending, turn.calls.length])).toEqual([["one", "completed", 0], ["two", "crashed", 1], ["two", "completed", 0]]);
+});
+
+test("what the client injects at the same moment is no one's prompt", () => {
+  const injected = event("prompt", { text: "Continue from where you left off.", kind: "injected" }, { id: "i#0", record: "i", ...at(30.2) });
+  expect(texts([told("one", 0), injected, hooked("two", 30)])).toContain("two");
+});

@@ -13,19 +13,29 @@ export function isFromHook({ id }: Event): boolean {
 
 export function settle(events: readonly Event[]): readonly Event[] {
   if (!events.some(isFromHook)) return events;
-  const told = new Told(events.filter((event) => !isFromHook(event)));
+  const told = new Told();
+  told.add(events.filter((event) => !isFromHook(event)));
   const settled: Event[] = [];
   let last: string | undefined;
+  /** By the record they hang on: the last of what only hooks told after it. */
+  const after = new Map<string, string>();
   for (const event of events) {
     if (!isFromHook(event)) {
-      settled.push(event);
-      if (event.thread === undefined && event.record !== undefined) last = event.record;
+      // A session that is taken up goes on from the transcript's last record; what only hooks told lies between.
+      const between = event.thread === undefined && event.parent !== undefined ? after.get(event.parent) : undefined;
+      settled.push(between === undefined ? event : ({ ...event, parent: between } as Event));
+      if (event.thread === undefined && event.record !== undefined) {
+        last = event.record;
+        if (between !== undefined && event.type === "prompt") after.clear();
+      }
       continue;
     }
     if (told.has(event)) continue;
     const own = inPlace(event, last);
     settled.push(own);
-    if (own.thread === undefined && own.record !== undefined) last = own.record;
+    if (own.thread !== undefined || own.record === undefined) continue;
+    if (last !== undefined) after.set([...after].find(([, below]) => below === last)?.[0] ?? last, own.record);
+    last = own.record;
   }
   return settled;
 }
@@ -39,32 +49,48 @@ function inPlace(event: Event, last: string | undefined): Event {
   return { ...event, id, record: id, ...(last === undefined || event.thread !== undefined ? {} : { parent: last }), payload } as Event;
 }
 
-/** What the transcript has told of a session. */
-class Told {
-  readonly #ids: ReadonlySet<string>;
-  readonly #prompts: EventOf<"prompt">[];
-  readonly #answers: string[];
-  readonly #errors: number[];
-  readonly #started: boolean;
+/** A hook and the transcript tell the same within this, in milliseconds: the client notes it, then calls the hook, or the other way round. */
+const NEAR = 10_000;
+/** Nobody gives two prompts within this, in milliseconds; the client notes one at once and calls the hook then. */
+const SAME_PROMPT = 1500;
 
-  constructor(events: readonly Event[]) {
-    this.#ids = new Set(events.map(({ id }) => id));
-    this.#prompts = events.filter((event): event is EventOf<"prompt"> => event.type === "prompt");
-    this.#answers = events.flatMap((event) => (event.type === "answer" ? [plain(event.payload.text ?? "")] : []));
-    this.#errors = events.flatMap((event) => (event.type === "turn.ended" && (event.payload.how === "error" || event.payload.how === "limit") ? [event.time] : []));
-    this.#started = events.some((event) => event.type === "session.started");
+/** Kinds of what a person typed: the hook gives the line, the transcript says what the client made of it. */
+const TYPED: ReadonlySet<string> = new Set(["user", "command", "shell"]);
+
+/** What the transcript has told of a session. */
+export class Told {
+  readonly #ids = new Set<string>();
+  readonly #prompts: EventOf<"prompt">[] = [];
+  readonly #answers: { text: string; time: number }[] = [];
+  readonly #failures: number[] = [];
+  #started = false;
+
+  add(events: readonly Event[]): void {
+    for (const event of events) {
+      this.#ids.add(event.id);
+      if (event.type === "session.started") this.#started = true;
+      if (event.thread !== undefined) continue;
+      if (event.type === "prompt") this.#prompts.push(event);
+      else if (event.type === "answer") this.#answers.push({ text: plain(event.payload.text ?? ""), time: event.time });
+      else if (event.type === "turn.ended" && (event.payload.how === "error" || event.payload.how === "limit")) this.#failures.push(event.time);
+    }
   }
 
+  /** Whether a hook's event is told already. */
   has(event: Event): boolean {
     switch (event.type) {
       case "prompt": {
-        const text = plain(event.payload.text ?? "");
-        return this.#prompts.some((prompt) => Math.abs(prompt.time - event.time) < SAME_PROMPT || (plain(prompt.payload.text ?? "") === text && prompt.time > event.time - NEAR));
+        const { kind, text } = event.payload;
+        const alike = this.#prompts.filter(({ payload }) => payload.kind === kind || (TYPED.has(payload.kind ?? "") && TYPED.has(kind)));
+        return alike.some(({ time, payload }) => Math.abs(time - event.time) < (plain(payload.text ?? "") === plain(text ?? "") ? NEAR : SAME_PROMPT));
       }
-      case "answer":
-        return this.#answers.some((answer) => sameAnswer(answer, plain(event.payload.text ?? "")));
+      case "answer": {
+        // "Done." is said often: only what was said about then is the same.
+        const words = plain(event.payload.text ?? "");
+        return this.#answers.some(({ text, time }) => Math.abs(time - event.time) < NEAR && sameAnswer(text, words));
+      }
       case "turn.ended":
-        return this.#errors.some((time) => Math.abs(time - event.time) < NEAR);
+        return this.#failures.some((time) => Math.abs(time - event.time) < NEAR);
       case "session.started":
         return this.#started;
       default:
@@ -73,17 +99,11 @@ class Told {
   }
 }
 
-/** A hook and the transcript tell the same failure within this, in milliseconds: the client gives up, notes it, then calls the hook. */
-export const NEAR = 10_000;
-
-/** Nobody gives two prompts within this, in milliseconds; the client notes one at once and calls the hook then. */
-const SAME_PROMPT = 1500;
-
-export function plain(text: string): string {
+function plain(text: string): string {
   return text.replace(/\s+/g, " ").trim();
 }
 
 /** The hook gives the last message whole, the transcript by its blocks. */
-export function sameAnswer(told: string, fromHook: string): boolean {
+function sameAnswer(told: string, fromHook: string): boolean {
   return told === fromHook || (told.length > 20 && fromHook.includes(told));
 }

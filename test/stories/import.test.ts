@@ -227,3 +227,23 @@ test("a file that grows by another prompt adds just that, under the same session
   expect((await tell(store, "330 typed")).turns.at(-1)).toBe("4 and now?: unanswered");
   expect(transcript("330 typed")).not.toBe(inConfig(config, "330 typed"));
 });
+
+test("a line that cannot be stored takes nothing else with it, though others wait for it", async () => {
+  const config = scratch();
+  const at = new Date(Date.UTC(2026, 0, 5, 9)).toISOString();
+  const id = "cccccccc-0000-4000-8000-000000000000";
+  let deep: unknown = 1;
+  for (let i = 0; i < 300; i++) deep = [deep];
+  const base = { sessionId: id, timestamp: at, cwd: "/nowhere/app" };
+  const lines = [
+    { ...base, type: "assistant", uuid: "deep", parentUuid: "gone", message: { id: "m0", role: "assistant", model: "m", content: [{ type: "tool_use", id: "toolu_00000000000000000001", name: "X", input: { deep } }] } },
+    ...Array.from({ length: 39 }, (_each, i) => ({ ...base, type: "assistant", uuid: `a${i}`, parentUuid: i === 0 ? null : `a${i - 1}`, message: { id: `m${i + 1}`, role: "assistant", model: "m", content: [{ type: "text", text: `answer ${i}` }] } })),
+    { ...base, type: "user", uuid: "last\ud800", parentUuid: "gone too", message: { role: "user", content: "last" } },
+  ];
+  putTranscript(join(config, "projects/-nowhere-app", `${id}.jsonl`), lines);
+  const store = await freshStore();
+  const report = await importInto(store, config);
+  expect((await store.read(id)).filter(({ event }) => event.type === "answer").length).toBe(39);
+  expect(report.quarantined.length).toBeGreaterThanOrEqual(2);
+  expect(report.accounted).toBe(41);
+});

@@ -235,3 +235,27 @@ test("whatever members a record lacks or has of a wrong kind, nothing is thrown 
     for (const name of names) for (const value of odd) expect(() => read([base, { ...base, [name]: value }]), `${name}: ${JSON.stringify(value)}`).not.toThrow();
   }
 });
+
+describe("records out of order", () => {
+  test("an answer that stands before its prompt comes after it", () => {
+    const records = [assistant([{ type: "text", text: "Made it." }], { parentUuid: "x1" }), user("Make it"), { ...here, type: "attachment", uuid: "x1", parentUuid: "u1", attachment: { type: "skill_listing" } }];
+    const { events, missing } = read(records);
+    expect(events.filter(({ type }) => type === "prompt" || type === "answer").map(({ type, parent }) => [type, parent])).toEqual([["prompt", undefined], ["answer", "u1"]]);
+    expect(missing).toBe(0);
+  });
+
+  test("a parent that never comes is not waited for long, and is counted", () => {
+    const later = Array.from({ length: 40 }, (_each, i) => user(`words ${i}`, { uuid: `v${i}`, parentUuid: i === 0 ? null : `v${i - 1}` }));
+    const { events, missing } = read([user("first", { uuid: "lost", parentUuid: "gone" }), ...later]);
+    const prompts = events.flatMap((event) => (event.type === "prompt" ? [event.payload.text] : []));
+    expect(prompts.length).toBe(41);
+    expect(prompts.indexOf("first")).toBeGreaterThan(20);
+    expect(missing).toBe(1);
+  });
+});
+
+test("what we handed to the agent ourselves is not kept a second time", () => {
+  const given = (text: string): object => ({ ...here, type: "attachment", uuid: "h1", parentUuid: null, attachment: { type: "hook_additional_context", content: [text] } });
+  expect(of([given('<tidemark kind="brief">\nwords of another session')], "prompt")).toEqual([]);
+  expect(of([given("another hook's words")], "prompt").length).toBe(1);
+});

@@ -92,6 +92,8 @@ export class Translator {
     const told = this.#told;
     this.#told += 1;
     if (parent !== undefined && !this.#keptParent.has(parent) && record["subtype"] !== "compact_boundary" && text(record.uuid) !== undefined) {
+      // What nests without end is refused now, as itself, and not when another record releases it.
+      JSON.stringify(record);
       this.#waiting.push({ record, parent, since: told });
       return { events: this.#release() };
     }
@@ -446,6 +448,9 @@ export class Translator {
   }
 }
 
+/** How what we hand to an agent begins (context/start.ts). */
+const OWN_CONTEXT = "<tidemark ";
+
 /** Records after which a parent is taken to be missing. */
 const WAIT = 24;
 
@@ -480,6 +485,8 @@ function attachment(events: Event[], record: TranscriptRecord, where: Where): st
   if (kind === "hook_additional_context") {
     const words = resultText(Array.isArray(body["content"]) && typeof body["content"][0] === "string" ? body["content"].join("\n") : body["content"]).text;
     if (words === "") return `attachment ${kind}`;
+    // Our own brief of another session: kept again it would outlive that session's being forgotten.
+    if (words.startsWith(OWN_CONTEXT)) return `attachment ${kind} of ours`;
     events.push(make("prompt", `${id}#0`, where, { text: words, kind: "injected" }));
     return undefined;
   }

@@ -2,7 +2,7 @@
 import { asTidemarkError } from "../../base/errors.ts";
 import { clip, plural, printable } from "../../base/text.ts";
 import { readPaused, type Paused } from "../../operations/settings.ts";
-import { backlog } from "../../operations/spool.ts";
+import { backlog, damagedPayloads } from "../../operations/spool.ts";
 import { lastStart, status, type LastStart, type Status } from "../../operations/status.ts";
 import type { Ending } from "../../session/summary.ts";
 import { projectOf } from "../../worktree/project.ts";
@@ -23,19 +23,20 @@ was told as it began, whether that is paused, and what agents' hooks have left t
     const { terminal, now } = context;
     const project = projectOf(context.cwd);
     const store = await context.caughtUp();
-    const [state, start, paused, spool] = [await status(store, project), await lastStart(store, project), pausesIn(context), backlog(context.home)];
+    const [state, start, damaged, paused, spool] = [await status(store, project), await lastStart(store, project), await damagedPayloads(store), pausesIn(context), backlog(context.home)];
     const { latest, open, waiting, command: line, ...more } = state;
     const data = {
       project: state.project, latest: latest === undefined ? null : sessionJson(latest), open, waiting, command: line ?? null, sessions_here: more.here, sessions: more.total, unfinished: more.unfinished.map(sessionJson),
       start: start === undefined ? null : { ...start, time: iso(start.time) },
       paused: { project: paused.projects.includes(project), sessions: paused.sessions },
-      spool: { waiting: spool.waiting, oldest: iso(spool.oldest ?? 0) },
+      spool: { waiting: spool.waiting, oldest: iso(spool.oldest ?? 0), damaged: damaged.count },
     };
     terminal.answer(data, () => {
       sayWork(context, state);
       if (start !== undefined) sayStart(context, start);
       if (paused.projects.includes(project)) sayAside(terminal, "Agents are handed nothing in this project: it is paused.", "tidemark pause --off");
       for (const session of paused.sessions) sayAside(terminal, `Session ${shortId(session)} is handed nothing: it is paused.`, `tidemark pause --session ${session} --off`);
+      if (damaged.last !== undefined && now - damaged.last < SAID_FOR) sayAside(terminal, `${plural(damaged.count, "hook payload")} came damaged, the last ${age(damaged.last, now)} ago (a full disk does that); what there was of them is kept.`, "tidemark doctor");
       if (spool.oldest !== undefined && now - spool.oldest > LEFT_LYING) sayAside(terminal, `${plural(spool.waiting, "hook payload")} waiting, the oldest for ${age(spool.oldest, now)}: no engine has taken them in.`, "tidemark drain");
     });
     return 0;
@@ -44,6 +45,9 @@ was told as it began, whether that is paused, and what agents' hooks have left t
 
 /** An engine takes in what hooks leave within seconds. */
 const LEFT_LYING = 60_000;
+
+/** How long a loss is spoken of, in milliseconds. */
+const SAID_FOR = 3 * 86_400_000;
 
 /** Settings that cannot be read are said, and are no reason to say nothing else. */
 function pausesIn({ home, terminal }: Context): Paused {
