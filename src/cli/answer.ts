@@ -4,7 +4,6 @@
  * Loaded while the payload is still being read.
  */
 import { existsSync } from "node:fs";
-import { uptime } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { answerTo, askedBy, type Asked } from "../agents/claude-code/start.ts";
@@ -18,6 +17,7 @@ import { openDatabase } from "../store/sqlite/driver.ts";
 import { openSqliteStore } from "../store/sqlite/store.ts";
 import type { Store } from "../store/store.ts";
 import { treeOf } from "../worktree/project.ts";
+import { isAlive } from "./processes.ts";
 
 export interface AnswerSettings {
   readonly home: string;
@@ -95,16 +95,5 @@ function isFree(probe: ReturnType<typeof openDatabase>): boolean {
 }
 
 async function hasEngine(store: Store, tree: string, now: number): Promise<boolean> {
-  return (await store.leases(now)).some(({ name, holder }) => name === leaseName(tree) && isAlive(Number(holder), Infinity));
-}
-
-/** `since` is when it says it began: a process of before this machine started is another one under the same number. */
-function isAlive(pid: number, since: number): boolean {
-  if (since < Date.now() - uptime() * 1000 - 60_000) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
-  }
+  return (await store.leases(now)).some(({ name, holder }) => name === leaseName(tree) && isAlive(Number(holder)));
 }

@@ -253,7 +253,6 @@ function isEmpty(node: JsonContainer): boolean {
 
 // ---- changing ----
 
-/** As one word of a shell. */
 function groupOf({ matcher, command, timeout }: HookEntry): Record<string, unknown> {
   return { ...(matcher === undefined ? {} : { matcher }), hooks: [{ type: "command", command, timeout }] };
 }
