@@ -12,6 +12,7 @@ import { sha256Hex } from "../base/hash.ts";
 import { leaseName } from "../engine/engine.ts";
 import { catchUp } from "../operations/follow.ts";
 import { readPaused } from "../operations/settings.ts";
+import { isUnattended, UNATTENDED } from "../operations/spool.ts";
 import { prepareStart, recordStart } from "../operations/start.ts";
 import { openDatabase } from "../store/sqlite/driver.ts";
 import { openSqliteStore } from "../store/sqlite/store.ts";
@@ -23,13 +24,15 @@ export interface AnswerSettings {
   readonly home: string;
   readonly configDir: string;
   readonly now: number;
+  /** When this process began, by the machine's clock: what is in the spool from before is of other hooks. */
+  readonly began: number;
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly callers: readonly number[];
   /** Milliseconds in which all must be done. */
   readonly deadline: number;
 }
 
-/** How much of the deadline reading transcripts may take. */
+/** How much of the deadline reading the spool and transcripts may take. */
 const CATCHING_UP = 0.4;
 
 const MOST = { files: 3, bytes: 50 * 1024 * 1024 };
@@ -50,7 +53,7 @@ export async function answer(payload: string, settings: AnswerSettings, known: (
       key: sha256Hex(payload).slice(0, 12),
       callers: new Set(settings.callers),
       paused: readPaused(settings.home),
-      catchUp: (others) => catchUpBeside(store, asked, others, engine, settings.deadline),
+      catchUp: (others) => catchUpBeside(store, asked, others, engine, settings),
     });
     const text = prepared.text === "" ? "" : answerTo(asked, prepared.text);
     known(text);
@@ -62,11 +65,22 @@ export async function answer(payload: string, settings: AnswerSettings, known: (
 }
 
 /** An engine has done it for the session's own subagents; what takes too long is gone on without. */
-async function catchUpBeside(store: Store, { event, transcript }: Asked, others: ReadonlySet<string>, engine: boolean, deadline: number): Promise<void> {
-  if (transcript === undefined || (event === "SubagentStart" && engine)) return;
+async function catchUpBeside(store: Store, asked: Asked, others: ReadonlySet<string>, engine: boolean, settings: AnswerSettings): Promise<void> {
+  const { event, transcript } = asked;
+  if (event === "SubagentStart" && engine) return;
   // What it trips over after its time belongs to nobody: the store is closed under it.
-  const reading = catchUp(store, dirname(transcript), others, MOST).catch(() => undefined);
-  await Promise.race([reading, sleep(deadline * CATCHING_UP, undefined, { ref: false })]);
+  const reading = (async () => {
+    // The spool first: it reads the transcripts of its sessions, too, and those are not read again.
+    if (event === "SessionStart") await takeInLeft(store, engine, settings).catch(() => undefined);
+    if (transcript !== undefined) await catchUp(store, dirname(transcript), others, MOST);
+  })().catch(() => undefined);
+  await Promise.race([reading, sleep(settings.deadline * CATCHING_UP, undefined, { ref: false })]);
+}
+
+/** How the session before ended may be in the spool alone. This start's own payload is not looked at, nor what an engine will take in. */
+async function takeInLeft(store: Store, engine: boolean, { home, now, began }: AnswerSettings): Promise<void> {
+  const age = engine ? Math.max(UNATTENDED, now - began) : now - began;
+  if (isUnattended(home, now, age)) await (await import("../operations/drain.ts")).takeInOld(store, home, now, age);
 }
 
 /** A connection of its own finds out whether the store can be written, since the store's would wait for the lock. */

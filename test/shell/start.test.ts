@@ -69,6 +69,19 @@ describe("what is printed", () => {
     expect(text).toMatch(/never touch the public API/);
   });
 
+  test("at a startup: how the session before ended, which only the spool tells, and its own payload stays there", async () => {
+    const { env, ...where } = place();
+    // The spool goes by the files' own times, which must come after the transcript's.
+    const at = { ...where, env: { ...env, TIDEMARK_NOW: new Date().toISOString() } };
+    talk(at, OLD, 60, [...WORK, { prompt: "Now the tests" }, { call: { command: "npm test" } }]);
+    given(await hook(at, "SessionEnd", payload(at, { session_id: OLD, transcript_path: transcriptOf(at, OLD), hook_event_name: "SessionEnd", reason: "other" })));
+    const text = given(await hook(at, "SessionStart", payload(at)));
+    expect(text).toMatch(/Session 01d00000, last at work here .*, was ended from outside in the middle of its work\./);
+    const [left, ...more] = spooled(at);
+    expect(more).toEqual([]);
+    expect(readFileSync(join(at.home, "spool", left!), "utf8")).toContain(NEW);
+  });
+
   test("at a clear, the same as at a startup; told twice, once", async () => {
     const at = place();
     talk(at, OLD, 60, WORK);

@@ -47,7 +47,7 @@ export async function runHook(words: readonly string[], environment: Variables):
     }
     if (early === undefined && (event !== undefined || !ANSWERED.has(nameIn(bytes)))) return 0;
     const { answer } = await (early ?? loadAnswer());
-    const settings = { home, configDir: agentFolder(environment), now: clock(environment), environment, callers: callers(environment), deadline };
+    const settings = { home, configDir: agentFolder(environment), now: clock(environment), began: performance.timeOrigin, environment, callers: callers(environment), deadline };
     held = await answer(bytes.toString("utf8"), settings, (text) => void (held = text));
     await print(held);
   } catch (error) {
