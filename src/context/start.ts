@@ -165,8 +165,8 @@ export function hand(handing: Handing): Handed {
     if (lines.length === 0) return { text: "", tokens: 0, lines: [] };
     const about = quoted === undefined || fresh.lines.length === 0 ? "" : ` session="${shortId(quoted.summary.id)}" age="${age(quoted.summary.ended, now)}"`;
     const body = [recipe.intro, ...notes.map(({ text }) => text), ...(fresh.text === "" ? [] : [fresh.text])].join("\n");
-    // What is quoted may not end its own quotation.
-    const text = `<tidemark kind="${kind}"${about}>\n${body.replace(/<(?=\/?tidemark)/gi, "‹")}\n</tidemark>`;
+    // What is quoted may not end its own quotation, nor the client's around it, nor look like another's.
+    const text = `<tidemark kind="${kind}"${about}>\n${body.replace(/<(?=[\s/]*[a-z])/gi, "‹")}\n</tidemark>`;
     const tokens = countTokens(text);
     if (text.length <= MOST_CHARACTERS && tokens <= most) return { text, tokens, lines };
     if (round === LAST_ROUND) return { text: "", tokens: 0, lines: [] };
