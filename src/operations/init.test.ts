@@ -182,16 +182,53 @@ describe("again", () => {
     expect(readdirSync(machine.wiring.home)).toEqual(["spool"]);
   });
 
-  test("two agent folders are wired and taken back apart", () => {
+  test("two agent folders are wired one by one and taken back at once, from either", () => {
     const one = box(both);
     const two = { ...one.machine, configDir: join(one.machine.configDir, "../other"), accountFile: join(one.machine.configDir, "../other/.claude.json") };
     mkdirSync(two.configDir);
     one.install();
     init(two, { dryRun: false, force: false });
-    one.takeBack();
+    expect(one.takeBack()).toMatchObject({ files: [{ change: "restored" }, { change: "restored" }, { path: join(two.configDir, "settings.json"), change: "deleted" }, { path: two.accountFile, change: "deleted" }] });
     expect(readFileSync(one.settings, "utf8")).toBe(SETTINGS);
-    expect(uninstall(two, { dryRun: false })).toMatchObject({ files: [{ change: "deleted" }, { change: "deleted" }] });
+    expect(readdirSync(two.configDir)).toEqual([]);
+    expect(uninstall(two, { dryRun: false })).toMatchObject({ state: "absent" });
     expect(readdirSync(one.machine.wiring.home)).toEqual(["spool"]);
+  });
+
+  test("a folder that the environment names no more is taken back by the record; one that is gone does not hinder", () => {
+    const { machine, install, all } = box(both);
+    const before = all();
+    install();
+    const elsewhere = { ...machine, configDir: join(machine.configDir, "../other"), accountFile: join(machine.configDir, "../other/.claude.json") };
+    const later = uninstall(elsewhere, { dryRun: false });
+    expect(later).toMatchObject({ state: "uninstalled", warnings: [] });
+    expect(changes(later)).toEqual(["none", "none", "restored", "restored"]);
+    expect(all()).toEqual(before);
+    install();
+    rmSync(machine.configDir, { recursive: true });
+    expect(changes(uninstall(elsewhere, { dryRun: false }))).toEqual(["none", "none", "none", "restored"]);
+    expect(readdirSync(machine.wiring.home)).toEqual(["spool"]);
+  });
+
+  test("a file that the record knows by another name is taken back once, and to the byte", () => {
+    const { machine, install, all } = box(both);
+    const before = all();
+    install();
+    const link = join(machine.wiring.home, "link");
+    symlinkSync(machine.configDir, link);
+    expect(changes(uninstall({ ...machine, configDir: link }, { dryRun: false }))).toEqual(["restored", "restored"]);
+    expect(all()).toEqual(before);
+    rmSync(link);
+    expect(readdirSync(machine.wiring.home)).toEqual(["spool"]);
+  });
+
+  test("an account file of the old name that appears later: the one that was wired is taken back", () => {
+    const { machine, install, takeBack, account } = box(both);
+    install();
+    writeFileSync(join(machine.configDir, ".config.json"), "{}");
+    expect(changes(takeBack())).toEqual(["restored", "none", "restored"]);
+    expect(readFileSync(account, "utf8")).toBe(ACCOUNT);
+    expect(readFileSync(join(machine.configDir, ".config.json"), "utf8")).toBe("{}");
   });
 });
 

@@ -107,20 +107,24 @@ export function init(machine: Machine, options: { readonly dryRun: boolean; read
   return { state: wired ? "updated" : "installed", files: files(true), hooks, warnings };
 }
 
-/** Gives back every file; one that was changed since loses only what is ours. */
+/**
+ * Gives back every file that the agent goes by now, and every one on record: the environment may name another folder by
+ * now, or the client go by another account file. One that was changed since loses only what is ours.
+ */
 export function uninstall(machine: Machine, options: { readonly dryRun: boolean }): UninstallReport {
   const { home } = machine.wiring;
-  const paths = pathsOf(machine);
   const record = readRecord(home);
   const warnings: string[] = [];
-  const plans = [planUninstall(home, record, read(paths.settings), withoutHooks, warnings), planUninstall(home, record, read(paths.account), withoutServer, warnings)];
+  const { settings, account } = pathsOf(machine);
+  const paths = [...new Set([settings, account, ...Object.keys(record.files)])];
+  const plans = foundOnce(record, paths).map((found) => planUninstall(home, record, found, basename(found.path) === basename(settings) ? withoutHooks : withoutServer, warnings));
   const files = plans.map((plan) => report(plan, null));
   const changes = plans.filter(changesSomething);
   if (options.dryRun) return { state: "planned", files, warnings };
   writeAll(changes);
   for (const { path, kept, after } of changes) if (after === undefined && kept?.madeFolder === true) removeIfEmpty(dirname(path));
   for (const { target } of plans) rmSync(nextTo(target), { force: true });
-  forgetKept(home, record, plans.map(({ path }) => path));
+  forgetKept(home, record, paths);
   return { state: changes.length > 0 ? "uninstalled" : "absent", files, warnings };
 }
 
@@ -165,6 +169,13 @@ function planInit(record: Install, found: Found, add: (file: SettingsFile) => st
     at: 0,
   };
   return { ...found, after, wired, kept, before: intact ? undefined : (before ?? NOTHING), change: found.bytes === undefined ? "created" : "changed" };
+}
+
+/** Of several names that lead to one file, the one on record. */
+function foundOnce(record: Install, paths: readonly string[]): Found[] {
+  const files = new Map<string, Found>();
+  for (const found of paths.map(read)) if (!files.has(found.target) || Object.hasOwn(record.files, found.path)) files.set(found.target, found);
+  return [...files.values()];
 }
 
 function planUninstall(home: string, record: Install, found: Found, remove: (file: SettingsFile, there?: ReadonlySet<string>) => string, warnings: string[]): Plan {
