@@ -216,7 +216,7 @@ function refuseOrWarn(machine: Machine, settings: Plan): string[] {
   if (theirs.hooksOff !== undefined) throw new TidemarkError("AGENT_FORBIDS", `Hooks do not run on this machine, so nothing was changed: ${theirs.hooksOff}, which your organization decides`);
   if (yours.hooksOff !== undefined) warnings.push(`hooks will not run: ${yours.hooksOff}. Take that line out to have sessions kept as they happen and briefs handed to the agent`);
   if (theirs.serverOff !== undefined) warnings.push(`the engine will not run: ${theirs.serverOff}, which your organization decides. Hooks still capture; what they leave is taken in when a session begins or ends`);
-  if (/[\\/]_npx[\\/]/.test(wiring.script) || within(wiring.script, tempDir)) warnings.push(`${wiring.script} is in a folder that gets cleaned up; when it is gone, hooks still keep what happens and nothing else works. To install for good: npm install -g tidemark && tidemark init`);
+  if (/[\\/]_npx[\\/]/.test(wiring.script) || within(wiring.script, tempDir)) warnings.push(`${wiring.script} is in a folder that gets cleaned up; when it is gone, nothing is kept any more. To install for good: npm install -g tidemark && tidemark init`);
   return warnings;
 }
 

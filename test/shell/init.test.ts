@@ -204,13 +204,19 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))("hooks r
     expect(readdirSync(spool)).toEqual([]);
   });
 
-  test("where Node or Tidemark has gone, a start is kept like any other", async () => {
-    const { spool, script, home, entry } = wired();
-    rmSync(script);
-    expect(await hook(shell, entry("SubagentStart").command, PAYLOAD)).toMatchObject({ code: 0, out: "" });
-    const gone = hookEntries({ node: "/nonexistent/node", script: "/x", home, spool }).find(({ event }) => event === "SessionStart")!;
+  test("where Node has gone, a start is kept like any other", async () => {
+    const { spool, script, home } = wired();
+    const gone = hookEntries({ node: "/nonexistent/node", script, home, spool }).find(({ event }) => event === "SessionStart")!;
     expect(await hook(shell, gone.command, PAYLOAD)).toMatchObject({ code: 0, out: "" });
-    expect(spooled(spool)).toEqual([PAYLOAD, PAYLOAD]);
+    expect(spooled(spool)).toEqual([PAYLOAD]);
+  });
+
+  test("where Tidemark has gone, nobody would take in what is kept: the input is read to its end, and nothing is", async () => {
+    const { spool, script, entry } = wired();
+    rmSync(script);
+    for (const event of ["SessionStart", "SubagentStart", "PreToolUse", "SessionEnd"]) expect(await hook(shell, entry(event).command, PAYLOAD)).toMatchObject({ code: 0, out: "", broken: false });
+    expect(readdirSync(spool)).toEqual([]);
+    expect(await hook(programOf(shell), entry("Stop").command, "{}", "/nonexistent")).toMatchObject({ code: 0, out: "" });
   });
 
   test("one that fails in Node before it has read is kept, too, and is no failure of the hook", async () => {

@@ -190,4 +190,5 @@ describe("switches", () => {
 
 test("folders with spaces and quotes are one word for the shell", () => {
   expect(spoolLine("/a b/it's")).toContain(`S='/a b/it'\\''s';`);
+  for (const { command } of hookEntries({ ...WIRING, script: "/a b/it's.js" })) expect(command).toContain(`[ -f '/a b/it'\\''s.js' ]||`);
 });

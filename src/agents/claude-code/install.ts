@@ -53,15 +53,19 @@ const ON_TOOLS = new Set(["PreToolUse", "PostToolUse", "PostToolUseFailure"]);
  * over: a name that is taken (process numbers come again) goes on to the next of four. The braces matter: a redirection
  * that fails on `exec` ends dash with 2, which the client takes for "block". Without a free name the input is swallowed,
  * so that the client gets no broken pipe.
+ *
+ * With `script` the same where that file is gone: the program was removed and its entries were not, so nobody would ever take
+ * in what is kept.
  */
-export function spoolLine(folder: string): string {
-  return `set -C;umask 077;S=${quoted(folder)};for n in $PPID-$$ $PPID-$$a $PPID-$$b $PPID-$$c;do { cat;exit 0;}>"$S/$n.json";done 2>/dev/null;exec cat >|/dev/null`;
+export function spoolLine(folder: string, script?: string): string {
+  const removed = script === undefined ? "" : `[ -f ${quoted(script)} ]||{ cat >/dev/null;exit 0;} 2>/dev/null;`;
+  return `${removed}set -C;umask 077;S=${quoted(folder)};for n in $PPID-$$ $PPID-$$a $PPID-$$b $PPID-$$c;do { cat;exit 0;}>"$S/$n.json";done 2>/dev/null;exec cat >|/dev/null`;
 }
 
 export function hookEntries({ node, script, home, spool: folder }: Wiring): HookEntry[] {
-  const spool = spoolLine(folder);
+  const spool = spoolLine(folder, script);
   const there = `[ -x ${quoted(node)} ] && [ -f ${quoted(script)} ]`;
-  // Where Node or Tidemark has gone since, or fails before it has read, what the hook brings is kept all the same.
+  // Where Node has gone since, or fails before it has read, what the hook brings is kept all the same.
   // Node reads extra certificates as it starts, 70 ms of a start that someone waits for; nothing here uses a network.
   const answer = (event: string): string => `${MARK}if ${there}; then NODE_EXTRA_CA_CERTS= TIDEMARK_HOME=${quoted(home)} ${quoted(node)} ${quoted(script)} hook ${event} 2>/dev/null && exit 0; fi; ${spool}`;
   // The client ends what a hook has left running, so the drain leaves its process group. macOS has no setsid; there sh is
