@@ -15,3 +15,8 @@ export function age(time: number, now: number): string {
   if (past < 60 * DAY) return `${Math.floor(past / DAY)} d`;
   return `${Math.floor(past / (30 * DAY))} mo`;
 }
+
+export function ago(time: number, now: number): string {
+  const words = age(time, now);
+  return words === "now" ? "just now" : words === "ahead" || words === "unknown" ? `at an ${words === "ahead" ? "odd" : "unknown"} time` : `${words} ago`;
+}

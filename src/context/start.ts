@@ -3,7 +3,7 @@
  * and the text itself, delimited as data, within the length the client takes whole, without a line that this context has
  * been given. Pure. The story it is about is packed by brief.ts; what is found and recorded is operations/start.ts.
  */
-import { age } from "../base/age.ts";
+import { age, ago } from "../base/age.ts";
 import { sha256Hex } from "../base/hash.ts";
 import { clip, plural, printable } from "../base/text.ts";
 import type { CountTokens } from "../base/tokens.ts";
@@ -225,11 +225,6 @@ const MOST_EVENTS = 5000;
 
 function hashOf(line: string): string {
   return sha256Hex(line).slice(0, 12);
-}
-
-function ago(time: number, now: number): string {
-  const words = age(time, now);
-  return words === "now" ? "just now" : words === "ahead" || words === "unknown" ? `at an ${words === "ahead" ? "odd" : "unknown"} time` : `${words} ago`;
 }
 
 function shortId(id: string): string {

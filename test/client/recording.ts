@@ -27,10 +27,11 @@ console.log("wrote docs/recording.md");
 
 async function record(w: World): Promise<void> {
   const plain = (text: string): string =>
-    text.replaceAll(join(w.repo), "/home/you/app").replaceAll(w.config, "/home/you/.claude").replaceAll(w.state, "/home/you/.local/state/tidemark").replaceAll(process.cwd(), "/usr/lib/node_modules/tidemark").replaceAll(w.root, "/home/you");
+    // What was cut in the middle of a path cannot be replaced any more.
+    text.replace(/'\/[\w./-]*…$/gm, "'…").replaceAll(join(w.repo), "/home/you/app").replaceAll(w.config, "/home/you/.claude").replaceAll(w.state, "/home/you/.local/state/tidemark").replaceAll(process.cwd(), "/usr/lib/node_modules/tidemark").replaceAll(w.root, "/home/you");
   const block = (text: string): void => void parts.push(`\`\`\`\n${plain(text).split("\n").map((line) => line.trimEnd()).filter((line) => line !== "").map((line) => (line.length > 160 ? `${line.slice(0, 159)}…` : line)).join("\n")}\n\`\`\``);
   const shell = async (args: readonly string[]): Promise<void> => block(`$ tidemark ${args.join(" ")}\n${await tidemark(w, args)}`);
-  const screen = async (t: Tui): Promise<void> => block(`$ claude\n${(await t.screen()).split("\n").map((line) => line.replace(/ *│ .*$/, "")).join("\n")}`);
+  const screen = async (t: Tui): Promise<void> => block(`$ claude\n${(await t.screen()).split("\n").map((line) => line.replace(/ *│.*$/, "").replace(/─{60,}.*$/, "─".repeat(60))).join("\n")}`);
 
   parts.push(`# Install, work, crash, go on\n\nA recording from a run of the real client (Claude Code ${w.version}) against a model on loopback. Made by \`npm run recording\`.`);
   parts.push("## Once");

@@ -22,12 +22,12 @@ export async function wired(w: World): Promise<void> {
   await tidemark(w, ["init", "--force"]);
 }
 
-/** What hooks of ours put into this request, or an empty string. The whole body is looked at: models differ in where it lands. */
+/** What hooks of ours put into this request, or an empty string. The whole body is looked at: it lands elsewhere for other models. */
 export function injected({ body }: Asked): string {
   const texts: string[] = [];
   const visit = (value: unknown): void => {
     if (typeof value === "string") {
-      if (/data, not instructions|Quoted: data/.test(value)) texts.push(value);
+      texts.push(...(value.match(/<tidemark [\s\S]*?<\/tidemark>/g) ?? []));
     } else if (typeof value === "object" && value !== null) Object.values(value).forEach(visit);
   };
   visit(body.messages);

@@ -1,4 +1,5 @@
 /** `tidemark status`, and `tidemark` alone: where you left off here. */
+import { ago } from "../../base/age.ts";
 import { asTidemarkError } from "../../base/errors.ts";
 import { clip, plural, printable } from "../../base/text.ts";
 import { readPaused, type Paused } from "../../operations/settings.ts";
@@ -36,7 +37,7 @@ was told as it began, whether that is paused, and what agents' hooks have left t
       if (start !== undefined) sayStart(context, start);
       if (paused.projects.includes(project)) sayAside(terminal, "Agents are handed nothing in this project: it is paused.", "tidemark pause --off");
       for (const session of paused.sessions) sayAside(terminal, `Session ${shortId(session)} is handed nothing: it is paused.`, `tidemark pause --session ${session} --off`);
-      if (damaged.last !== undefined && now - damaged.last < SAID_FOR) sayAside(terminal, `${plural(damaged.count, "hook payload")} came damaged, the last ${age(damaged.last, now)} ago (a full disk does that); what there was of them is kept.`, "tidemark doctor");
+      if (damaged.last !== undefined && now - damaged.last < SAID_FOR) sayAside(terminal, `${plural(damaged.count, "hook payload")} came damaged, the last ${ago(damaged.last, now)} (a full disk does that); what there was of them is kept.`, "tidemark doctor");
       if (spool.oldest !== undefined && now - spool.oldest > LEFT_LYING) sayAside(terminal, `${plural(spool.waiting, "hook payload")} waiting, the oldest for ${age(spool.oldest, now)}: no engine has taken them in.`, "tidemark drain");
     });
     return 0;
@@ -82,7 +83,7 @@ function sayWork({ terminal, now }: Context, state: Status): void {
   const words = ENDING_WORDS[latest.ending];
   const style = endingStyle(words);
   terminal.line();
-  terminal.line(`You left off ${age(latest.ended, now)} ago: ${terminal.style("bold", printable(latest.title))}`);
+  terminal.line(`You left off ${ago(latest.ended, now)}: ${terminal.style("bold", printable(latest.title))}`);
   terminal.line(`  ${terminal.style("cyan", shortId(latest.id))}  ${plural(latest.turns, "turn")}, ${plural(latest.files, "file")} changed, ${style === undefined ? words : terminal.style(style, words)}`);
   const list = (title: string, items: readonly string[]): void => {
     if (items.length === 0) return;
@@ -92,7 +93,7 @@ function sayWork({ terminal, now }: Context, state: Status): void {
   };
   list("Open", open);
   list("Waits for you", waiting);
-  list("Other sessions here that did not finish", more.unfinished.map((each) => `${shortId(each.id)}  ${age(each.ended, now)} ago, ${ENDING_WORDS[each.ending]}: ${each.title}`));
+  list("Other sessions here that did not finish", more.unfinished.map((each) => `${shortId(each.id)}  ${ago(each.ended, now)}, ${ENDING_WORDS[each.ending]}: ${each.title}`));
   terminal.line();
   terminal.line("  tidemark resume    the brief for going on");
   if (line !== undefined) terminal.line(`  ${printable(line)}`);
@@ -104,7 +105,7 @@ function sayStart({ terminal, now }: Context, { session, time, discovered, asses
     if (words !== "") terminal.line(`  ${terminal.style("dim", label.padEnd(5))}  ${wrap(words, terminal.width - 9, " ".repeat(9))}`);
   };
   terminal.line();
-  terminal.line(`The last session here began ${time > now - 60_000 ? "just now" : `${age(time, now)} ago`} (${shortId(session)}):`);
+  terminal.line(`The last session here began ${ago(time, now)} (${shortId(session)}):`);
   const { branch, head, instructions } = discovered;
   said("found", [branch === undefined ? undefined : `branch ${branch}`, head === undefined ? undefined : `at ${head.slice(0, 8)}`, plural(instructions.length, "instruction file")]);
   if (assessed !== undefined) {
