@@ -5,9 +5,9 @@
  */
 import type { Event, EventOf } from "../event/schema.ts";
 
-export const FROM_HOOK = ":hook";
+const FROM_HOOK = ":hook";
 
-export function isFromHook({ id }: Event): boolean {
+function isFromHook({ id }: Event): boolean {
   return id.endsWith(FROM_HOOK);
 }
 

@@ -1,6 +1,6 @@
 /** Tidemark in a world of the real client: the built command line, wired in by `init` as a person would. */
 import { execFile } from "node:child_process";
-import { appendFileSync, readdirSync, readFileSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { promisify } from "node:util";
@@ -17,7 +17,7 @@ export async function tidemark(w: World, args: readonly string[], cwd = w.repo):
 
 export const json = async (w: World, args: readonly string[], cwd?: string): Promise<any> => JSON.parse(await tidemark(w, [...args, "--json"], cwd)).data;
 
-/** `init`, and a record of every hook that the client says has failed. */
+/** As a person does it; in CI it is asked for. */
 export async function wired(w: World): Promise<void> {
   await tidemark(w, ["init", "--force"]);
 }
@@ -58,10 +58,3 @@ export function hookFailures(w: World): string[] {
   }
   return failures;
 }
-
-/** For the terminal recording: what was typed and shown. */
-export function note(path: string, text: string): void {
-  appendFileSync(path, text);
-}
-
-export const read = (path: string): string => readFileSync(path, "utf8");
