@@ -14,16 +14,17 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   event: ["base"],
   session: ["base", "event"],
   context: ["base", "event", "session"],
-  store: ["base", "event", "session/summary.ts (types)"],
+  checkpoint: ["base"],
+  store: ["base", "event", "session/summary.ts (types)", "checkpoint/model.ts (types)"],
   agents: ["base", "event"],
-  worktree: ["base"],
-  operations: ["base", "event", "session", "context", "store", "agents", "worktree"],
-  engine: ["base", "store", "operations"],
-  cli: ["base", "event", "session", "store", "agents", "worktree", "operations", "engine"],
+  worktree: ["base", "checkpoint"],
+  operations: ["base", "event", "session", "context", "checkpoint", "store", "agents", "worktree"],
+  engine: ["base", "checkpoint", "store", "worktree", "operations"],
+  cli: ["base", "event", "session", "checkpoint", "store", "agents", "worktree", "operations", "engine"],
 };
 
 /** Rooms that only turn values into values: no files, no processes, no clock, no chance, no environment. */
-export const PURE: readonly string[] = ["base", "event", "session", "context"];
+export const PURE: readonly string[] = ["base", "event", "session", "context", "checkpoint"];
 
 /** Packages from outside, each with the only room that may name it. */
 export const PACKAGES: Readonly<Record<string, string>> = {
@@ -31,6 +32,10 @@ export const PACKAGES: Readonly<Record<string, string>> = {
   zod: "event",
   commander: "cli",
   "@photostructure/sqlite": "store",
+  // One rule file of git at a time; which rules hold where is ours (worktree/ignore.ts).
+  ignore: "worktree",
+  diff: "base",
+  "node-diff3": "checkpoint",
 };
 
 export const ROOT = resolve(".");
