@@ -15,8 +15,8 @@ export interface Folder {
   leave(): void;
 }
 
-/** missing: part of the way is not there. refused: something else stands on it, said in words. */
-export type Entered = Folder | "missing" | { readonly refused: string };
+/** missing: part of the way is not there. refused: something else stands on it, said in words; `nothing`: a file, below which nothing can be. */
+export type Entered = Folder | "missing" | { readonly refused: string; readonly nothing: boolean };
 
 /** Linux's O_PATH, which Node does not name: a descriptor to go on from, for which the folder need not be readable. */
 export const O_PATH = 0o10000000;
@@ -75,9 +75,9 @@ function holdByName(root: string, passed: TreePath, place: Place): Folder {
 function refusal(place: Place, passed: TreePath, error: unknown): Entered {
   const code = codeOf(error);
   if (code === "ENOENT") return "missing";
-  if (code !== "ENOTDIR" && code !== "ELOOP") return { refused: `${passed} cannot be entered: ${wordsOf(error)}` };
+  if (code !== "ENOTDIR" && code !== "ELOOP") return { refused: `${passed} cannot be entered: ${wordsOf(error)}`, nothing: false };
   const link = lstatSync(place, { throwIfNoEntry: false })?.isSymbolicLink() === true;
-  return { refused: link ? `a folder on the way is a link now: ${passed}` : `a file stands where a folder should be: ${passed}` };
+  return { refused: link ? `a folder on the way is a link now: ${passed}` : `a file stands where a folder should be: ${passed}`, nothing: !link };
 }
 
 /** Makes names that were added to a folder or taken from it survive a power cut, where the file system can. */

@@ -75,6 +75,7 @@ export interface Task {
 export const isOpen = (task: Task): boolean => task.outcome === undefined;
 export const isFolder = (entered: Entered): entered is Folder => entered !== "missing" && "leave" in entered;
 export const wayTo = (entered: Exclude<Entered, Folder>): string => (entered === "missing" ? "its folder is not there" : entered.refused);
+const isNothingThere = (entered: Exclude<Entered, Folder>): boolean => entered === "missing" || entered.nothing;
 export const temporaryOf = (run: Run, task: Task): string => `.tidemark-${run.id}-${task.n}`;
 const asideOf = (run: Run, task: Task): string => `${temporaryOf(run, task)}.aside`;
 
@@ -137,7 +138,7 @@ export function foresee(root: string, task: Task, resumed = false): void {
   if (target === "unknown") return end(task, "refused", "what stood there was not captured");
   if (expected === "unknown") return end(task, "refused", "what stands there could not be captured");
   const parent = enter(root, parentOf(path));
-  if (!isFolder(parent)) return parent === "missing" && target === "absent" ? end(task, asWanted(task, resumed)) : undefined;
+  if (!isFolder(parent)) return isNothingThere(parent) && target === "absent" ? end(task, asWanted(task, resumed)) : undefined;
   try {
     const place = parent.at(nameOf(path));
     const seen = look(place);
@@ -172,7 +173,11 @@ export function carryOut(run: Run, task: Task): void {
   const made: TreePath[] = [];
   const parent = enter(run.root, parentOf(path), isVersion(target) ? made : undefined);
   try {
-    if (!isFolder(parent)) return parent === "missing" && target === "absent" ? end(task, asWanted(task, run.resumed)) : fail(run, task, wayTo(parent));
+    if (!isFolder(parent)) {
+      // Moved aside before the crash, and found to be what was expected.
+      const gone = isNothingThere(parent) || task.aside !== undefined;
+      return gone && target === "absent" ? end(task, asWanted(task, run.resumed)) : fail(run, task, wayTo(parent));
+    }
     const place = parent.at(nameOf(path));
     if (task.aside !== undefined) return put(run, task, place);
     // Emptied by the steps before this one, as it may be.
@@ -209,7 +214,12 @@ function replace(run: Run, task: Task, place: Place, seen: Seen): void {
   try {
     const aside = station.at(asideOf(run, task));
     run.touched.add(task.station).add(parentOf(path));
-    renameSync(place, aside);
+    try {
+      renameSync(place, aside);
+    } catch (error) {
+      if (codeOf(error) !== "ENOENT" || look(place) !== undefined) throw error;
+      return isVersion(task.step.target) ? end(task, "conflict", differs(undefined)) : end(task, asWanted(task, run.resumed));
+    }
     run.fault("aside", path);
     const moved = look(aside);
     if (moved !== undefined) task.aside = { seen: moved, version };
