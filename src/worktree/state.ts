@@ -55,7 +55,7 @@ function gitStatus(tree: string, environment: Environment, patience: number): Pr
 }
 
 /** An agent started from a git hook or alias has inherited which repository that was about. */
-function withoutGit(environment: Environment): NodeJS.ProcessEnv {
+export function withoutGit(environment: Environment): NodeJS.ProcessEnv {
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !/^GIT_(?:DIR|WORK_TREE|INDEX_FILE|COMMON_DIR|OBJECT_DIRECTORY|NAMESPACE|PREFIX|CEILING_DIRECTORIES)$/.test(name)));
 }
 

@@ -1,0 +1,458 @@
+/**
+ * The one who looks after a tree: holds its manifest, looks at it when something may have changed, and seals what has. Any
+ * process can be it: each step takes the tree's lock, first takes over what others have sealed meanwhile, and leaves
+ * everything on disk from which the next one goes on. Synchronous, for a worker of the engine or a command.
+ *
+ * Leaves out when to look (engine/), what an undo does (undo.ts), and whose a change is (checkpoint/attribute.ts).
+ */
+import { appendFileSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join, relative, sep } from "node:path";
+import { TidemarkError } from "../base/errors.ts";
+import { sha256Hex } from "../base/hash.ts";
+import { attribute } from "../checkpoint/attribute.ts";
+import type { Actor, Checkpoint, Coverage, Kind, State, TreePath } from "../checkpoint/model.ts";
+import { sameState } from "../checkpoint/model.ts";
+import type { CheckpointStore, NewCheckpoint, RunningCall } from "../store/checkpoints.ts";
+import { capture, type Captured, type Outcome } from "../worktree/capture.ts";
+import { Manifest, type Slot } from "../worktree/manifest.ts";
+import { firstLook, scan, scanPath, type Found, type ScanOptions } from "../worktree/scan.ts";
+
+export interface KeeperOptions {
+  readonly store: CheckpointStore;
+  /** The state folder. */
+  readonly home: string;
+  /** The tree: its real path. */
+  readonly root: string;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The user's home folder: too large to be looked after, and not a project. */
+  readonly userHome: string;
+  /** Milliseconds since 1970; the machine's own, since it is held against files' times. */
+  readonly clock: () => number;
+  readonly pid: number;
+  readonly isAlive: (pid: number) => boolean;
+}
+
+/** What a person or a program adds to a checkpoint that it asks for. */
+export interface Asked {
+  readonly note?: string;
+  readonly actor?: Actor;
+  readonly model?: string;
+  readonly tokens?: number;
+  readonly confidence?: number;
+}
+
+/** How many contents one transaction may take: each is written while other trees wait. */
+const TOGETHER = 200;
+
+export class Keeper {
+  readonly root: string;
+  readonly #options: KeeperOptions;
+  readonly #store: CheckpointStore;
+  readonly #scan: ScanOptions;
+  readonly #files: { readonly lock: string; readonly manifest: string; readonly held: string };
+  #manifest: Manifest | undefined;
+  #locked = 0;
+  #unsaved = 0;
+  /** Calls whose changes have been sealed: what a slow clock puts into their time is of the next one. */
+  readonly #over = new Set<string>();
+
+  /** Throws TREE_REFUSED for a tree that is none. */
+  constructor(options: KeeperOptions) {
+    refuse(options.root, options.userHome);
+    this.root = options.root;
+    this.#options = options;
+    this.#store = options.store;
+    const key = join(options.home, "trees", treeKey(options.root));
+    this.#files = { lock: `${key}.lock`, manifest: `${key}.manifest`, held: `${key}.held` };
+    this.#scan = { root: options.root, environment: options.environment, now: () => BigInt(Math.floor(options.clock() * 1000)) * 1000n, own: [options.home] };
+  }
+
+  /** Whether it has been looked at before, by any process. */
+  get begun(): boolean {
+    return this.#manifest !== undefined || existsSync(this.#files.manifest);
+  }
+
+  get files(): number {
+    return this.#locking(() => this.#current().files);
+  }
+
+  /** What stands at a path now, by the last look. */
+  stateOf(path: TreePath): State {
+    return this.#locking(() => {
+      const manifest = this.#current();
+      const slot = manifest.slotOf(path);
+      return slot === undefined ? "absent" : manifest.stateOf(slot);
+    });
+  }
+
+  stampOf(path: TreePath): { mtime: bigint; ctime: bigint; inode: bigint; size: number } | undefined {
+    return this.#locking(() => {
+      const slot = this.#current().slotOf(path);
+      return slot === undefined ? undefined : this.#current().stampOf(slot);
+    });
+  }
+
+  /** All files with what stands there. */
+  states(): Map<TreePath, State> {
+    return this.#locking(() => {
+      const manifest = this.#current();
+      const all = new Map<TreePath, State>();
+      for (const slot of manifest.slots()) all.set(manifest.pathOf(slot), manifest.stateOf(slot));
+      return all;
+    });
+  }
+
+  /** Everything that is not kept at present, with the reason. */
+  uncovered(): { path: TreePath; reason: string }[] {
+    return this.#locking(() => [...this.#current().reasons].map(([path, reason]) => ({ path, reason })));
+  }
+
+  /** Makes sure that the tree has been looked at once, and that all its bytes are safe: here, or in its repository. */
+  begin(): void {
+    this.#locking(() => void this.#current());
+  }
+
+  /** Looks at the whole tree and seals what has changed, by who changed it. Gives what was sealed, possibly nothing. */
+  look(kind: Kind, asked: Asked = {}): Checkpoint[] {
+    return this.#locking(() => {
+      const manifest = this.#current();
+      const since = Number(manifest.scanned / 1_000_000n);
+      const sealed = this.#take(scan(manifest, this.#scan), kind, since, asked);
+      // The rules of what is looked after were changed by what was found.
+      if (manifest.doubtful) sealed.push(...this.#take(scan(manifest, this.#scan), kind, since, asked));
+      const began = Number(manifest.scanned / 1_000_000n);
+      for (const { id, ended, background } of this.#store.calls(this.root)) if (ended !== undefined && ended <= began && background !== true) this.#over.add(id);
+      this.#store.dropCalls(this.root, began);
+      this.#savedNow(false);
+      return sealed;
+    });
+  }
+
+  /** The same for one path. `own`: its bytes are taken even where the repository has them, since they are about to be written over. `call`: the one that has written it, which has no other path. */
+  lookAt(path: TreePath, kind: Kind, { own = false, call }: { own?: boolean; call?: string } = {}): Checkpoint[] {
+    return this.#locking(() => {
+      const manifest = this.#current();
+      const since = Number(manifest.scanned / 1_000_000n);
+      const sealed = this.#take(scanPath(manifest, path, this.#scan), kind, since, {});
+      const slot = manifest.slotOf(path);
+      if (call !== undefined) this.#over.add(call);
+      if (own && slot !== undefined && manifest.contentOf(slot)?.startsWith("git:") === true) this.#own([slot]);
+      return sealed;
+    });
+  }
+
+  /** A call that can change files begins. */
+  callBegan(call: RunningCall): void {
+    this.#store.callBegan(this.root, call);
+  }
+
+  callEnded(id: string, background: boolean): void {
+    this.#store.callEnded(this.root, id, this.#options.clock(), background);
+  }
+
+  /** A checkpoint that stands for itself, whether or not anything changed. */
+  mark(asked: Asked): Checkpoint {
+    return this.#locking(() => {
+      this.look("prompt");
+      const sealed = this.#seal({ kind: "manual", actor: asked.actor ?? { by: "outside" }, changes: [], coverage: this.#coverage([]), ...rest(asked) });
+      if (sealed === undefined) throw new TidemarkError("INTERNAL", "a manual checkpoint was not sealed");
+      return sealed;
+    });
+  }
+
+  /** What a restore of ours has written. */
+  restored(actor: Actor, paths: readonly TreePath[]): Checkpoint | undefined {
+    return this.#locking(() => {
+      const manifest = this.#current();
+      let first: Checkpoint | undefined;
+      const changes: Captured[] = [];
+      const skipped: { path: TreePath; reason: string }[] = [];
+      this.#store.write(() => {
+        for (const path of paths) {
+          const outcome = this.#captured(scanPath(manifest, path, this.#scan));
+          changes.push(...outcome.changes);
+          skipped.push(...outcome.skipped);
+        }
+        first = this.#seal({ kind: "restore", actor, changes, coverage: this.#coverage(skipped) });
+      });
+      return first;
+    });
+  }
+
+  /** Runs something while no other process looks at or restores this tree. */
+  exclusively<T>(body: () => T): T {
+    return this.#locking(() => {
+      this.#current();
+      return body();
+    });
+  }
+
+  /** Writes the manifest down, so that the next process need not look at everything. */
+  save(): void {
+    this.#locking(() => this.#savedNow(true));
+  }
+
+  /** Contents that only the manifest, or a file that is about to be written over, stands for. */
+  needed(): Set<string> {
+    return this.#locking(() => {
+      const manifest = this.#current();
+      const all = new Set<string>();
+      for (const slot of manifest.slots()) {
+        const content = manifest.contentOf(slot);
+        if (content !== undefined) all.add(content);
+      }
+      for (const line of readLines(this.#files.held)) all.add(line);
+      return all;
+    });
+  }
+
+  // ---- inside ----
+
+  #take(found: Found, kind: Kind, since: number, asked: Asked): Checkpoint[] {
+    if (found.look.length + found.fresh.length + found.gone.length + found.blind.length === 0) return [];
+    const work = (): Checkpoint[] => {
+      const { changes, skipped } = this.#captured(found);
+      const calls = changes.length === 0 ? [] : this.#store.calls(this.root).filter(({ id }) => !this.#over.has(id));
+      const groups = attribute(changes.map((change) => ({ ...change, ...(change.stamp === undefined ? {} : { ctime: change.stamp.ctime }) })), calls, since);
+      const sealed: Checkpoint[] = [];
+      for (const { actor, changes: made } of groups) {
+        const paths = new Set(made.map(({ path }) => path));
+        const own = skipped.filter(({ path }) => paths.has(path));
+        const whose = asked.actor !== undefined && actor.by === "outside" ? asked.actor : actor;
+        const one = this.#seal({ kind: actor.by === "outside" && kind === "call" ? "prompt" : kind, actor: whose, changes: made, coverage: this.#coverage(own), ...rest(asked) });
+        if (one !== undefined) sealed.push(one);
+      }
+      return sealed;
+    };
+    return found.look.length + found.fresh.length <= TOGETHER ? this.#store.write(work) : work();
+  }
+
+  #captured(found: Found): Outcome {
+    const manifest = this.#manifest!;
+    const settled: string[] = [];
+    const outcome = capture(manifest, found, {
+      put: (bytes) => {
+        const id = this.#store.put(bytes);
+        settled.push(id);
+        return id;
+      },
+      putFile: (path) => this.#store.putFile(path),
+    }, this.#scan);
+    // What was taken without a change to show for it is known to the manifest alone.
+    const shown = new Set(outcome.changes.flatMap(({ before, after }) => [before, after]).map((state) => (typeof state === "object" ? state.content : "")));
+    this.#hold(settled.filter((id) => !shown.has(id)));
+    return outcome;
+  }
+
+  #own(slots: readonly Slot[]): void {
+    const manifest = this.#manifest!;
+    for (const slot of slots) manifest.doubt(slot);
+    const found: Found = { ...EMPTY, began: this.#scan.now() };
+    for (const slot of slots) found.look.push(...scanPath(manifest, manifest.pathOf(slot), this.#scan).look);
+    const outcome = capture(manifest, found, { put: (bytes) => this.#holding(this.#store.put(bytes)), putFile: (path) => this.#store.putFile(path) }, this.#scan, { own: true });
+    if (outcome.changes.length > 0) this.#seal({ kind: "prompt", actor: { by: "outside" }, changes: outcome.changes, coverage: this.#coverage(outcome.skipped) });
+  }
+
+  #seal(checkpoint: Omit<NewCheckpoint, "tree" | "time">): Checkpoint | undefined {
+    const sealed = this.#store.seal({ ...checkpoint, tree: this.root, time: this.#options.clock() });
+    if (sealed !== undefined) {
+      this.#manifest!.seq = sealed.seq;
+      this.#unsaved += 1;
+    }
+    return sealed;
+  }
+
+  #coverage(skipped: readonly { path: TreePath; reason: string }[]): Coverage {
+    return { skipped: skipped.slice(0, 100), ...(skipped.length > 100 ? { more: skipped.length - 100 } : {}) };
+  }
+
+  /** The manifest as it is now, with what other processes have sealed. */
+  #current(): Manifest {
+    const newest = this.#store.newest(this.root);
+    if (this.#manifest === undefined) this.#manifest = this.#fromDisk(newest) ?? this.#baseline();
+    const manifest = this.#manifest;
+    if (manifest.seq < newest) {
+      for (const { path, after, stamp } of this.#store.changesAfter(this.root, manifest.seq)) {
+        const slot = manifest.slotOf(path);
+        if (after === "absent") {
+          if (slot !== undefined) manifest.remove(slot);
+          continue;
+        }
+        const at = slot ?? manifest.add(manifest.folderFor(path), path.slice(path.lastIndexOf("/") + 1));
+        if (stamp !== undefined) manifest.restamp(at, stamp, after);
+        else manifest.doubt(at);
+      }
+      manifest.seq = newest;
+    }
+    return manifest;
+  }
+
+  #fromDisk(newest: number): Manifest | undefined {
+    let bytes: Buffer;
+    try {
+      bytes = readFileSync(this.#files.manifest);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      throw error;
+    }
+    const manifest = Manifest.decode(bytes);
+    // One that knows more than the store is of another store.
+    return manifest === undefined || manifest.seq > newest ? undefined : manifest;
+  }
+
+  #baseline(): Manifest {
+    const manifest = new Manifest();
+    this.#manifest = manifest;
+    manifest.seq = this.#store.newest(this.root);
+    const { found, left } = firstLook(manifest, this.#scan);
+    const before = this.#latest();
+    if (left > 0 || before.size > 0) {
+      for (const path of before.keys()) {
+        const slot = manifest.slotOf(path);
+        if (slot !== undefined && manifest.contentOf(slot)?.startsWith("git:") === true) manifest.doubt(slot);
+      }
+      this.#settle(before.size > 0);
+    }
+    const missed: Captured[] = [];
+    for (const [path, state] of before) {
+      const slot = manifest.slotOf(path);
+      const now = slot === undefined ? "absent" : manifest.stateOf(slot);
+      if (!sameState(state, now) && !(state === "unknown" && now === "unknown")) missed.push({ path, before: state, after: now, ...(slot === undefined ? {} : { stamp: manifest.stampOf(slot) }) });
+    }
+    const skipped = [...manifest.reasons].map(([path, reason]) => ({ path, reason }));
+    this.#store.write(() => {
+      if (missed.length > 0) this.#seal({ kind: "prompt", actor: { by: "outside" }, changes: missed, coverage: { skipped: [] } });
+      this.#seal({ kind: "baseline", actor: { by: "outside" }, changes: [], coverage: { ...this.#coverage(skipped), ...(found.blind.some(({ path }) => path === "") ? { partial: "the folder could not be read" } : {}) } });
+    });
+    this.#savedNow(true);
+    return manifest;
+  }
+
+  /** Reads what the first look left to be read. */
+  #settle(always: boolean): void {
+    const manifest = this.#manifest!;
+    let batch: Slot[] = [];
+    const flush = (): void => {
+      if (batch.length === 0) return;
+      const found: Found = { ...EMPTY, began: manifest.scanned, look: [] };
+      for (const slot of batch) found.look.push(...scanPath(manifest, manifest.pathOf(slot), this.#scan).look);
+      this.#store.write(() => capture(manifest, found, { put: (bytes) => this.#store.put(bytes), putFile: (path) => this.#store.putFile(path) }, this.#scan, { own: always }));
+      batch = [];
+    };
+    for (const slot of [...manifest.slots()].filter((each) => manifest.isPending(each))) {
+      batch.push(slot);
+      if (batch.length >= TOGETHER) flush();
+    }
+    flush();
+  }
+
+  /** What the last checkpoints say of every path they speak of. */
+  #latest(): Map<TreePath, State> {
+    const latest = new Map<TreePath, State>();
+    for (const { path, after } of this.#store.changesAfter(this.root, 0)) latest.set(path, after);
+    return latest;
+  }
+
+  #holding(id: string): string {
+    this.#hold([id]);
+    return id;
+  }
+
+  #hold(ids: readonly string[]): void {
+    if (ids.length > 0) appendFileSync(this.#files.held, ids.map((id) => `${id}\n`).join(""), { mode: 0o600 });
+  }
+
+  /** How many checkpoints may come before the manifest is written down again: another process has to read them. */
+  #savedNow(now: boolean): void {
+    const manifest = this.#manifest;
+    if (manifest === undefined || (!now && this.#unsaved < Math.max(100, manifest.files / 50))) return;
+    writeWhole(this.#files.manifest, manifest.encode(), this.#options.pid);
+    rmSync(this.#files.held, { force: true });
+    this.#unsaved = 0;
+  }
+
+  #locking<T>(body: () => T): T {
+    if (this.#locked === 0) takeLock(this.#files.lock, this.#options);
+    this.#locked += 1;
+    try {
+      return body();
+    } finally {
+      this.#locked -= 1;
+      if (this.#locked === 0) rmSync(this.#files.lock, { force: true });
+    }
+  }
+}
+
+const EMPTY: Found = { began: 0n, whole: false, look: [], fresh: [], gone: [], blind: [] };
+
+export function treeKey(root: string): string {
+  return sha256Hex(root).slice(0, 16);
+}
+
+/** A path of the tree as an agent names it, or undefined where it is outside. */
+export function inTree(root: string, path: string): TreePath | undefined {
+  const inside = relative(root, path);
+  return inside === "" || inside === ".." || inside.startsWith(`..${sep}`) || inside.startsWith(sep) ? undefined : inside.split(sep).join("/");
+}
+
+function refuse(root: string, userHome: string): void {
+  const reason = root === "/" || /^[A-Za-z]:[\\/]?$/.test(root) ? "it is the root of the file system" : root === userHome ? "it is your home folder" : userHome.startsWith(`${root}/`) ? "your home folder is in it" : undefined;
+  if (reason !== undefined) throw new TidemarkError("TREE_REFUSED", `Checkpoints are not kept for ${root}: ${reason}`);
+}
+
+function rest({ note, model, tokens, confidence }: Asked): Partial<NewCheckpoint> {
+  return { ...(note === undefined ? {} : { note }), ...(model === undefined ? {} : { model }), ...(tokens === undefined ? {} : { tokens }), ...(confidence === undefined ? {} : { confidence }) };
+}
+
+/** How long another process may hold a tree, in milliseconds: a restore of a large one, or its first look. */
+const PATIENCE = 30_000;
+
+function takeLock(file: string, { pid, isAlive }: KeeperOptions): void {
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  for (let waited = 0; ; waited += 5) {
+    try {
+      writeFileSync(file, String(pid), { flag: "wx", mode: 0o600 });
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    }
+    const holder = Number(readLines(file)[0] ?? "");
+    // Empty: it was made this very moment, or its maker died before it could say who it is.
+    if (holder > 0 ? !isAlive(holder) : waited > 1000) {
+      // Of several that find it left behind only one may take it away: the one that moves it.
+      try {
+        renameSync(file, `${file}.${pid}`);
+        const moved = Number(readLines(`${file}.${pid}`)[0] ?? "");
+        rmSync(`${file}.${pid}`, { force: true });
+        if (moved > 0 && moved !== holder && isAlive(moved)) writeFileSync(file, String(moved), { flag: "wx", mode: 0o600 });
+      } catch (error) {
+        if (!["ENOENT", "EEXIST"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+      }
+      continue;
+    }
+    if (waited > PATIENCE) throw new TidemarkError("TREE_BUSY", `Another Tidemark process (${holder}) has been at work on this tree for ${PATIENCE / 1000} s`);
+    Atomics.wait(sleeper, 0, 0, 5);
+  }
+}
+
+function readLines(file: string): string[] {
+  try {
+    return readFileSync(file, "utf8").split("\n").filter((line) => line !== "");
+  } catch {
+    // Gone meanwhile, which is as good as empty.
+    return [];
+  }
+}
+
+function writeWhole(file: string, bytes: Buffer, pid: number): void {
+  const part = `${file}.${pid}.part`;
+  const handle = openSync(part, "w", 0o600);
+  try {
+    writeFileSync(handle, bytes);
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
+  renameSync(part, file);
+}

@@ -1,0 +1,312 @@
+/**
+ * What a tree looked like when it was last looked at: for every file that is looked after, what lstat said and which bytes
+ * those were. In columns, since 94,000 objects of big integers would take 50 MB; and as bytes on disk, so that another
+ * process goes on from here. Leaves out how a tree is looked at (scan.ts) and how bytes are taken (capture.ts).
+ */
+import type { BigIntStats } from "node:fs";
+import type { ContentId, State, TreePath } from "../checkpoint/model.ts";
+import type { GitIndex } from "./git-index.ts";
+import type { Rules } from "./ignore.ts";
+import type { Repository } from "./repository.ts";
+
+/** A repository of the tree. */
+export interface Known {
+  readonly repository: Repository;
+  /** Read when it is asked for; let go of after each look. */
+  index?: GitIndex | undefined;
+  /** A .gitattributes in it makes git write other bytes than its blobs'. */
+  converts: boolean;
+}
+
+/** A file's place in the columns. */
+export type Slot = number;
+
+export interface Folder {
+  readonly path: TreePath;
+  mtime: bigint;
+  ctime: bigint;
+  inode: bigint;
+  /** Changed so shortly before it was listed that a further change may not show in its times. */
+  racy: boolean;
+  readonly files: Map<string, Slot>;
+  readonly folders: Set<string>;
+  /** Rules that hold inside it. */
+  rules: Rules | undefined;
+  /** The repository it is in, as a path of the tree; undefined outside of any. */
+  repository: TreePath | undefined;
+  /** Only its known files are looked at: it is ignored, and an edit tool named something in it. */
+  sparse: boolean;
+  /** It is left out, but for what the repository tracks in it. */
+  closed: boolean;
+}
+
+/** The bytes were not taken yet. */
+const PENDING = 1;
+/** Written so shortly before it was read that a further write may not show in its times. */
+const RACY = 2;
+const LINK = 4;
+/** Its bytes are not kept; why is in `reasons`. */
+const SKIPPED = 8;
+
+export class Manifest {
+  /** Of every folder that is looked into, by its path; "" is the root. Parents come before what is in them. */
+  readonly folders = new Map<TreePath, Folder>();
+  /** Why the bytes of a path are not kept. */
+  readonly reasons = new Map<TreePath, string>();
+  /** The checkpoint that this is the state of. */
+  seq = 0;
+  /** When it was last looked at whole, in nanoseconds since 1970; 0 before. */
+  scanned = 0n;
+  /** Whether the folders' rules are those of the rule files; not after it was decoded. */
+  ruled = false;
+  /** Whether every folder waits to be listed anew, since the rules of what is looked after have changed. */
+  doubtful = false;
+  /** Repositories by their place in the tree. Not written down. */
+  readonly repositories = new Map<TreePath, Known>();
+  /** When each repository's index was written, as it was last gone by. */
+  readonly indexed = new Map<TreePath, bigint>();
+  #paths: (TreePath | undefined)[] = [];
+  #contents: (ContentId | undefined)[] = [];
+  #mtime = new BigInt64Array(1024);
+  #ctime = new BigInt64Array(1024);
+  #inode = new BigUint64Array(1024);
+  #size = new Float64Array(1024);
+  #mode = new Uint16Array(1024);
+  #flags = new Uint8Array(1024);
+  readonly #free: Slot[] = [];
+
+  /** How many files. */
+  get files(): number {
+    return this.#paths.length - this.#free.length;
+  }
+
+  addFolder(path: TreePath, above: Folder | undefined): Folder {
+    const folder: Folder = { path, mtime: 0n, ctime: 0n, inode: 0n, racy: true, files: new Map(), folders: new Set(), rules: above?.rules, repository: above?.repository, sparse: false, closed: above?.closed ?? false };
+    this.folders.set(path, folder);
+    above?.folders.add(nameOf(path));
+    return folder;
+  }
+
+  /** The folder a path is in, made where it is not known, as sparse ones. */
+  folderFor(path: TreePath): Folder {
+    const parent = parentOf(path);
+    const known = this.folders.get(parent);
+    if (known !== undefined) return known;
+    const folder = this.addFolder(parent, parent === "" ? undefined : this.folderFor(parent));
+    folder.sparse = parent !== "";
+    return folder;
+  }
+
+  slotOf(path: TreePath): Slot | undefined {
+    return this.folders.get(parentOf(path))?.files.get(nameOf(path));
+  }
+
+  add(folder: Folder, name: string): Slot {
+    const slot = this.#free.pop() ?? this.#paths.length;
+    if (slot >= this.#flags.length) this.#grow(slot * 2);
+    this.#paths[slot] = folder.path === "" ? name : `${folder.path}/${name}`;
+    this.#contents[slot] = undefined;
+    this.#flags[slot] = PENDING;
+    folder.files.set(name, slot);
+    return slot;
+  }
+
+  remove(slot: Slot): void {
+    const path = this.#paths[slot]!;
+    this.folders.get(parentOf(path))?.files.delete(nameOf(path));
+    this.reasons.delete(path);
+    this.#paths[slot] = undefined;
+    this.#contents[slot] = undefined;
+    this.#free.push(slot);
+  }
+
+  pathOf(slot: Slot): TreePath {
+    return this.#paths[slot]!;
+  }
+
+  /** Whether lstat says what it said. */
+  matches(slot: Slot, stat: BigIntStats): boolean {
+    return stat.mtimeNs === this.#mtime[slot] && stat.ctimeNs === this.#ctime[slot] && stat.ino === this.#inode[slot] && Number(stat.size) === this.#size[slot] && (Number(stat.mode) & 0o7777) === this.#mode[slot]! && stat.isSymbolicLink() === this.isLink(slot);
+  }
+
+  stamp(slot: Slot, stat: BigIntStats, racyFrom: bigint): void {
+    this.#mtime[slot] = stat.mtimeNs;
+    this.#ctime[slot] = stat.ctimeNs;
+    this.#inode[slot] = stat.ino;
+    this.#size[slot] = Number(stat.size);
+    this.#mode[slot] = Number(stat.mode) & 0o7777;
+    const racy = stat.mtimeNs >= racyFrom || stat.ctimeNs >= racyFrom;
+    this.#flags[slot] = (this.#flags[slot]! & ~(RACY | LINK)) | (racy ? RACY : 0) | (stat.isSymbolicLink() ? LINK : 0);
+  }
+
+  /** What is known from elsewhere: another process's checkpoint. */
+  restamp(slot: Slot, stamp: { mtime: bigint; ctime: bigint; inode: bigint }, state: State): void {
+    this.#mtime[slot] = stamp.mtime;
+    this.#ctime[slot] = stamp.ctime;
+    this.#inode[slot] = stamp.inode;
+    if (typeof state === "object") {
+      this.#size[slot] = state.size;
+      this.#mode[slot] = state.type === "link" ? 0o777 : state.mode;
+      // Read once more, in case it was written to since within the same tick of the clock.
+      this.#flags[slot] = RACY | (state.type === "link" ? LINK : 0);
+      this.#contents[slot] = state.content;
+    } else this.#flags[slot] = PENDING;
+  }
+
+  stampOf(slot: Slot): { mtime: bigint; ctime: bigint; inode: bigint; size: number } {
+    return { mtime: this.#mtime[slot]!, ctime: this.#ctime[slot]!, inode: this.#inode[slot]!, size: this.#size[slot]! };
+  }
+
+  /** The bytes are known to be these. */
+  settle(slot: Slot, content: ContentId): void {
+    this.#contents[slot] = content;
+    this.#flags[slot] = this.#flags[slot]! & ~(PENDING | SKIPPED);
+    this.reasons.delete(this.#paths[slot]!);
+  }
+
+  /** Its bytes have to be read after all. */
+  doubt(slot: Slot): void {
+    this.#contents[slot] = undefined;
+    this.#flags[slot] = this.#flags[slot]! | PENDING;
+  }
+
+  skip(slot: Slot, reason: string): void {
+    this.#contents[slot] = undefined;
+    this.#flags[slot] = (this.#flags[slot]! & ~PENDING) | SKIPPED;
+    this.reasons.set(this.#paths[slot]!, reason);
+  }
+
+  isPending(slot: Slot): boolean {
+    return (this.#flags[slot]! & PENDING) !== 0;
+  }
+
+  isRacy(slot: Slot): boolean {
+    return (this.#flags[slot]! & RACY) !== 0;
+  }
+
+  isLink(slot: Slot): boolean {
+    return (this.#flags[slot]! & LINK) !== 0;
+  }
+
+  contentOf(slot: Slot): ContentId | undefined {
+    return this.#contents[slot];
+  }
+
+  stateOf(slot: Slot): State {
+    const content = this.#contents[slot];
+    if (content === undefined || (this.#flags[slot]! & PENDING) !== 0) return "unknown";
+    return this.isLink(slot) ? { type: "link", mode: 0, size: this.#size[slot]!, content } : { type: "file", mode: this.#mode[slot]!, size: this.#size[slot]!, content };
+  }
+
+  /** Every file, in no order that means anything. */
+  *slots(): Generator<Slot> {
+    for (let slot = 0; slot < this.#paths.length; slot++) if (this.#paths[slot] !== undefined) yield slot;
+  }
+
+  inodes(): Set<bigint> {
+    const all = new Set<bigint>();
+    for (const slot of this.slots()) all.add(this.#inode[slot]!);
+    return all;
+  }
+
+  /** Every folder is listed anew at the next look: rules have changed. */
+  doubtFolders(): void {
+    for (const folder of this.folders.values()) folder.racy = true;
+    this.doubtful = true;
+  }
+
+  /** Takes a folder out with all that is in it; gives its files. */
+  removeFolder(folder: Folder): Slot[] {
+    const gone = [...folder.files.values()];
+    for (const name of folder.folders) {
+      const inner = this.folders.get(folder.path === "" ? name : `${folder.path}/${name}`);
+      if (inner !== undefined) gone.push(...this.removeFolder(inner));
+    }
+    this.folders.delete(folder.path);
+    this.folders.get(parentOf(folder.path))?.folders.delete(nameOf(folder.path));
+    return gone;
+  }
+
+  /** For another process, or the next start of this one. */
+  encode(): Buffer {
+    const head = { version: VERSION, seq: this.seq, scanned: String(this.scanned), reasons: [...this.reasons], indexed: [...this.indexed].map(([path, time]) => [path, String(time)]) };
+    const folders = [...this.folders.values()].map(({ path, mtime, ctime, inode, racy, repository, sparse, closed, files }) => [path, String(mtime), String(ctime), String(inode), racy ? 1 : 0, repository ?? null, (sparse ? 1 : 0) + (closed ? 2 : 0), files.size] as const);
+    const order: Slot[] = [];
+    for (const { files } of this.folders.values()) order.push(...files.values());
+    const numbers = Buffer.alloc(order.length * RECORD);
+    const view = new DataView(numbers.buffer, numbers.byteOffset, numbers.length);
+    for (const [i, slot] of order.entries()) {
+      const at = i * RECORD;
+      view.setBigInt64(at, this.#mtime[slot]!);
+      view.setBigInt64(at + 8, this.#ctime[slot]!);
+      view.setBigUint64(at + 16, this.#inode[slot]!);
+      view.setFloat64(at + 24, this.#size[slot]!);
+      view.setUint16(at + 32, this.#mode[slot]!);
+      // What was being read when it was written down is read again.
+      view.setUint8(at + 34, this.#flags[slot]!);
+    }
+    // JSON keeps lone surrogates, as escapes.
+    const texts = Buffer.from(JSON.stringify({ head, folders, names: order.map((slot) => nameOf(this.#paths[slot]!)), contents: order.map((slot) => this.#contents[slot] ?? "") }), "utf8");
+    const length = Buffer.alloc(8);
+    length.writeUInt32BE(texts.length, 0);
+    length.writeUInt32BE(order.length, 4);
+    return Buffer.concat([MAGIC, length, texts, numbers]);
+  }
+
+  /** Undefined where it is of another version, or not whole. */
+  static decode(bytes: Buffer): Manifest | undefined {
+    if (bytes.length < 16 || !bytes.subarray(0, 8).equals(MAGIC)) return undefined;
+    const [length, count] = [bytes.readUInt32BE(8), bytes.readUInt32BE(12)];
+    if (bytes.length !== 16 + length + count * RECORD) return undefined;
+    const { head, folders, names, contents } = JSON.parse(bytes.toString("utf8", 16, 16 + length)) as { head: { version: number; seq: number; scanned: string; reasons: [string, string][]; indexed: [string, string][] }; folders: [string, string, string, string, number, string | null, number, number][]; names: string[]; contents: string[] };
+    if (head.version !== VERSION) return undefined;
+    const manifest = new Manifest();
+    manifest.seq = head.seq;
+    manifest.scanned = BigInt(head.scanned);
+    manifest.#grow(Math.max(1024, count));
+    const view = new DataView(bytes.buffer, bytes.byteOffset + 16 + length, count * RECORD);
+    let i = 0;
+    for (const [path, mtime, ctime, inode, racy, repository, marks, files] of folders) {
+      const folder = manifest.addFolder(path, path === "" ? undefined : manifest.folders.get(parentOf(path)));
+      Object.assign(folder, { mtime: BigInt(mtime), ctime: BigInt(ctime), inode: BigInt(inode), racy: racy === 1, repository: repository ?? undefined, sparse: (marks & 1) !== 0, closed: (marks & 2) !== 0 });
+      for (const end = i + files; i < end; i++) {
+        const slot = manifest.add(folder, names[i]!);
+        const at = i * RECORD;
+        manifest.#mtime[slot] = view.getBigInt64(at);
+        manifest.#ctime[slot] = view.getBigInt64(at + 8);
+        manifest.#inode[slot] = view.getBigUint64(at + 16);
+        manifest.#size[slot] = view.getFloat64(at + 24);
+        manifest.#mode[slot] = view.getUint16(at + 32);
+        manifest.#flags[slot] = view.getUint8(at + 34);
+        manifest.#contents[slot] = contents[i] === "" ? undefined : contents[i];
+      }
+    }
+    for (const [path, reason] of head.reasons) manifest.reasons.set(path, reason);
+    for (const [path, time] of head.indexed) manifest.indexed.set(path, BigInt(time));
+    return manifest;
+  }
+
+  #grow(to: number): void {
+    const grown = <T extends BigInt64Array | BigUint64Array | Float64Array | Uint16Array | Uint8Array>(column: T, made: T): T => (made.set(column as never), made);
+    this.#mtime = grown(this.#mtime, new BigInt64Array(to));
+    this.#ctime = grown(this.#ctime, new BigInt64Array(to));
+    this.#inode = grown(this.#inode, new BigUint64Array(to));
+    this.#size = grown(this.#size, new Float64Array(to));
+    this.#mode = grown(this.#mode, new Uint16Array(to));
+    this.#flags = grown(this.#flags, new Uint8Array(to));
+  }
+}
+
+const MAGIC = Buffer.from("TDMKMAN\n", "latin1");
+const VERSION = 1;
+/** Three times 8 bytes, size 8, mode 2, flags 1, one to spare. */
+const RECORD = 36;
+
+export function parentOf(path: TreePath): TreePath {
+  const at = path.lastIndexOf("/");
+  return at < 0 ? "" : path.slice(0, at);
+}
+
+export function nameOf(path: TreePath): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}

@@ -1,0 +1,377 @@
+/**
+ * Looking at a whole tree: every known file's lstat beside what the manifest says, and a listing of each folder whose own
+ * times have changed. Finds what may have changed and reads no content (capture.ts does). Synchronous: for a worker, or a
+ * command that has nothing else to do; `fs.promises` costs five times as much.
+ *
+ * A time within two seconds of the look is not trusted, since a further write may leave it as it is (the "racy" entries of
+ * git; file systems tick every 4 ms to 2 s): such a file is read, and such a folder listed, at the next look again.
+ */
+import { lstatSync, readdirSync, readFileSync, type BigIntStats } from "node:fs";
+import { join } from "node:path";
+import type { TreePath } from "../checkpoint/model.ts";
+import { isDependencies, isIgnored, isInnards, isLocalSettings, isOwnTemporary, LOCAL_SIZE, withRules } from "./ignore.ts";
+import { Manifest, nameOf, parentOf, type Folder, type Known, type Slot } from "./manifest.ts";
+import { onDisk, pathOf, REPLACED } from "./names.ts";
+import type { GitIndex } from "./git-index.ts";
+import { changesBytes, indexOf, indexTime, kindOf, openRepository, readText } from "./repository.ts";
+import type { Environment } from "./state.ts";
+
+export interface ScanOptions {
+  readonly root: string;
+  readonly environment: Environment;
+  /** The machine's clock, in nanoseconds since 1970. */
+  readonly now: () => bigint;
+  /** Folders of ours inside the tree, absolute: never looked into. */
+  readonly own: readonly string[];
+}
+
+export interface Found {
+  /** When the look began. */
+  readonly began: bigint;
+  /** Whether it was the whole tree that was looked at. */
+  readonly whole: boolean;
+  /** Files whose bytes have to be read: their times differ, or are too young to trust, or they were never read. */
+  readonly look: { readonly slot: Slot; readonly stat: BigIntStats; /** The repository may let go of its blob. */ readonly lost?: boolean }[];
+  /** Not known before. `earlier`: they were there at the last look, out of sight: moved in from where nothing is kept, or no longer ignored. */
+  readonly fresh: { readonly slot: Slot; readonly stat: BigIntStats; readonly earlier: boolean }[];
+  readonly gone: Slot[];
+  /** What could not be looked at. */
+  readonly blind: { readonly path: TreePath; readonly reason: string }[];
+}
+
+/** Trusting a file's times needs this much between them and the look, in nanoseconds. */
+export const RACY = 2_000_000_000n;
+
+const SECOND = 1_000_000_000n;
+
+const STAT = { bigint: true, throwIfNoEntry: false } as const;
+
+/** Beyond this many files a tree is not looked at to its end; what is left out is said. */
+const MOST_FILES = 1_000_000;
+
+export function scan(manifest: Manifest, options: ScanOptions): Found {
+  return new Scan(manifest, options).run();
+}
+
+/**
+ * The first look at a tree. What git vouches for is taken by its blob, unread; gives how many files are still to be read.
+ * Vouched for: the index's stat data is the file's, and older than the index by a whole second (gitformat-index(5), "racy
+ * git"); the entry is plain; nothing in the repository makes files differ from their blobs.
+ */
+export function firstLook(manifest: Manifest, options: ScanOptions): { found: Found; left: number } {
+  const looking = new Scan(manifest, options, { first: true });
+  return { found: looking.run(), left: looking.adopted() };
+}
+
+/** One path alone, as before and after an edit tool: nothing else is looked at. */
+export function scanPath(manifest: Manifest, path: TreePath, options: ScanOptions): Found {
+  return new Scan(manifest, options, { whole: false }).one(path);
+}
+
+class Scan {
+  readonly #manifest: Manifest;
+  readonly #options: ScanOptions;
+  readonly #found: Found;
+  /** Young enough not to be trusted from here on. */
+  readonly #racyFrom: bigint;
+  #inodes: Set<bigint> | undefined;
+  readonly #first: boolean;
+
+  constructor(manifest: Manifest, options: ScanOptions, { first = false, whole = true } = {}) {
+    this.#first = first;
+    this.#manifest = manifest;
+    this.#options = options;
+    const began = options.now();
+    this.#racyFrom = began - RACY;
+    this.#found = { began, whole, look: [], fresh: [], gone: [], blind: [] };
+  }
+
+  run(): Found {
+    const manifest = this.#manifest;
+    const top = manifest.folders.get("") ?? manifest.addFolder("", undefined);
+    this.#rule();
+    if (lstatSync(this.#options.root, STAT)?.isDirectory() !== true) {
+      this.#found.blind.push({ path: "", reason: "the folder is not there" });
+      return this.#found;
+    }
+    this.#lookAt(top);
+    this.#missed();
+    return this.#found;
+  }
+
+  /** A blob that the index no longer names may go at the next `git gc`: what stands for it is read while it is there. */
+  #missed(): void {
+    const manifest = this.#manifest;
+    const changed = new Set<TreePath>();
+    for (const [path, { repository }] of manifest.repositories) {
+      const written = indexTime(repository) ?? 0n;
+      if (manifest.indexed.get(path) !== undefined && manifest.indexed.get(path) !== written) changed.add(path);
+      manifest.indexed.set(path, written);
+    }
+    if (changed.size === 0) return;
+    for (const folder of manifest.folders.values()) {
+      if (folder.repository === undefined || !changed.has(folder.repository)) continue;
+      const index = this.#index(folder.repository);
+      const inside = folder.repository === "" ? 0 : folder.repository.length + 1;
+      for (const slot of folder.files.values()) {
+        const content = manifest.contentOf(slot);
+        if (content?.startsWith("git:") !== true) continue;
+        const path = manifest.pathOf(slot);
+        if (index?.get(path.slice(inside))?.blob === content.slice(4)) continue;
+        const stat = this.#stat(path);
+        if (stat !== undefined && manifest.matches(slot, stat)) this.#found.look.push({ slot, stat, lost: true });
+      }
+    }
+  }
+
+  one(path: TreePath): Found {
+    this.#rule();
+    const slot = this.#manifest.slotOf(path);
+    const stat = this.#statOf(onDisk(this.#options.root, path), path);
+    if (stat === "blind") return this.#found;
+    if (slot !== undefined) this.#compare(slot, stat);
+    else if (stat !== undefined && (stat.isFile() || stat.isSymbolicLink())) {
+      const made = this.#manifest.add(this.#manifest.folderFor(path), nameOf(path));
+      this.#found.fresh.push({ slot: made, stat, earlier: this.#wasThere(stat) });
+    }
+    return this.#found;
+  }
+
+  /** Rules of known folders, after a manifest came from disk. */
+  #rule(): void {
+    const manifest = this.#manifest;
+    if (manifest.ruled) return;
+    for (const folder of manifest.folders.values()) {
+      this.#ruleFolder(folder, folder.repository === folder.path, folder.files.has(".gitignore"));
+    }
+    manifest.ruled = true;
+  }
+
+  #lookAt(folder: Folder): void {
+    const { root } = this.#options;
+    const path = onDisk(root, folder.path);
+    const stat = folder.path === "" ? lstatSync(root, STAT) : this.#statOf(path, folder.path);
+    if (stat === "blind") return;
+    if (stat === undefined || !stat.isDirectory()) {
+      this.#found.gone.push(...this.#manifest.removeFolder(folder));
+      return;
+    }
+    const same = stat.mtimeNs === folder.mtime && stat.ctimeNs === folder.ctime && stat.ino === folder.inode;
+    const known = [...folder.files.values()];
+    if (folder.sparse) Object.assign(folder, { mtime: stat.mtimeNs, ctime: stat.ctimeNs, inode: stat.ino, racy: false });
+    else if (!same || folder.racy) this.#list(folder, stat);
+    if (this.#manifest.folders.get(folder.path) !== folder) return;
+    // A name that is no UTF-8 makes bytes of the whole path; the others are put together as texts, which is quicker.
+    const prefix = folder.path === "" ? `${root}/` : `${root}/${folder.path}/`;
+    const plain = typeof path === "string" && !folder.path.includes("\uDC80");
+    for (const slot of known) {
+      const name = this.#manifest.pathOf(slot);
+      if (name === undefined) continue;
+      let about: BigIntStats | undefined;
+      try {
+        about = lstatSync(plain && !HALF.test(name) ? prefix + nameOf(name) : onDisk(root, name), STAT);
+      } catch (error) {
+        this.#blind(name, error);
+        continue;
+      }
+      this.#compare(slot, about);
+    }
+    for (const name of [...folder.folders]) {
+      const inner = this.#manifest.folders.get(folder.path === "" ? name : `${folder.path}/${name}`);
+      if (inner !== undefined) this.#lookAt(inner);
+    }
+  }
+
+  #compare(slot: Slot, stat: BigIntStats | undefined): void {
+    const manifest = this.#manifest;
+    if (stat === undefined || stat.isDirectory()) this.#found.gone.push(slot);
+    else if (!manifest.matches(slot, stat) || manifest.isRacy(slot) || manifest.isPending(slot)) this.#found.look.push({ slot, stat });
+  }
+
+  /** What is in it, beside what is known of it. */
+  #list(folder: Folder, stat: BigIntStats): void {
+    const manifest = this.#manifest;
+    const entries = this.#entries(folder);
+    if (entries === undefined) return;
+    Object.assign(folder, { mtime: stat.mtimeNs, ctime: stat.ctimeNs, inode: stat.ino, racy: stat.mtimeNs >= this.#racyFrom || stat.ctimeNs >= this.#racyFrom });
+    const own = this.#options.own.length > 0;
+    const names = new Set(entries.map(({ name }) => name));
+    const isRepository = names.has(".git");
+    // A linked worktree inside this tree is a tree of its own.
+    if (isRepository && folder.path !== "" && kindOf(join(this.#options.root, folder.path)) === "worktree") {
+      this.#found.gone.push(...manifest.removeFolder(folder));
+      return;
+    }
+    this.#ruleFolder(folder, isRepository, names.has(".gitignore"));
+    if (names.has(".gitattributes")) this.#attributes(folder);
+    // Most folders hold nothing that is ignored or left out: then what is tracked is not asked for.
+    const tracked = (): GitIndex | undefined => this.#index(folder.repository);
+    const inside = folder.repository === undefined || folder.repository === "" ? 0 : folder.repository.length + 1;
+    for (const { name, folder: isFolder, other } of entries) {
+      if (isInnards(name) || isOwnTemporary(name)) continue;
+      const path = folder.path === "" ? name : `${folder.path}/${name}`;
+      if (isFolder) {
+        if (folder.folders.has(name)) {
+          const inner = manifest.folders.get(path);
+          if (inner?.sparse !== true) continue;
+        }
+        if (own && this.#options.own.includes(join(this.#options.root, path))) continue;
+        const left = folder.closed || isDependencies(name) || isIgnored(folder.rules, path, true);
+        if (left && !this.#hasTracked(tracked(), path.slice(inside))) continue;
+        const inner = manifest.folders.get(path) ?? manifest.addFolder(path, folder);
+        Object.assign(inner, { sparse: false, racy: true, closed: left || folder.closed });
+        continue;
+      }
+      if (folder.files.has(name)) continue;
+      if (other) {
+        this.#found.blind.push({ path, reason: "no file (a pipe, socket or device)" });
+        continue;
+      }
+      const ignored = (folder.closed || isIgnored(folder.rules, path, false)) && tracked()?.has(path.slice(inside)) !== true;
+      if (ignored && (folder.closed || !isLocalSettings(name))) continue;
+      if (manifest.files >= MOST_FILES) {
+        this.#found.blind.push({ path, reason: `more than ${MOST_FILES.toLocaleString("en-US")} files` });
+        return;
+      }
+      const about = this.#stat(path);
+      if (about === undefined || about.isDirectory() || (ignored && Number(about.size) > LOCAL_SIZE)) continue;
+      const slot = manifest.add(folder, name);
+      // Kept for later, what lstat gives for 94,000 files would be 100 MB.
+      if (this.#first) this.#adopt(slot, path, inside, folder, about);
+      else this.#found.fresh.push({ slot, stat: about, earlier: this.#wasThere(about) });
+    }
+  }
+
+  #adopt(slot: Slot, path: TreePath, inside: number, folder: Folder, stat: BigIntStats): void {
+    const manifest = this.#manifest;
+    manifest.stamp(slot, stat, this.#racyFrom);
+    const index = this.#index(folder.repository);
+    const entry = index?.get(path.slice(inside));
+    if (index === undefined || entry === undefined || !entry.certain) return;
+    const mode = stat.isSymbolicLink() ? 0o120000 : (stat.mode & 0o100n) !== 0n ? 0o100755 : 0o100644;
+    const sameStat = entry.mtime === stat.mtimeNs && entry.ctime === stat.ctimeNs && BigInt(entry.inode) === (stat.ino & 0xffffffffn) && BigInt(entry.size) === (stat.size & 0xffffffffn);
+    if (entry.mode === mode && sameStat && stat.mtimeNs / SECOND < index.written / SECOND) manifest.settle(slot, `git:${entry.blob}`);
+  }
+
+  /** After the first look: how many files have to be read. Whether a repository converts is known once all of it was seen. */
+  adopted(): number {
+    const manifest = this.#manifest;
+    let left = 0;
+    for (const folder of manifest.folders.values()) {
+      const converts = folder.repository !== undefined && manifest.repositories.get(folder.repository)?.converts === true;
+      for (const slot of folder.files.values()) {
+        if (converts) manifest.doubt(slot);
+        if (manifest.isPending(slot)) left += 1;
+      }
+    }
+    for (const { path, reason } of this.#found.blind) manifest.reasons.set(path, reason);
+    for (const known of manifest.repositories.values()) delete known.index;
+    manifest.scanned = this.#found.began;
+    return left;
+  }
+
+  #entries(folder: Folder): { name: string; folder: boolean; other: boolean }[] | undefined {
+    const path = onDisk(this.#options.root, folder.path);
+    try {
+      let entries = readdirSync(path as string, { withFileTypes: true });
+      if (entries.some(({ name }) => name.includes(REPLACED))) {
+        const bytes = readdirSync(path as string, { withFileTypes: true, encoding: "buffer" as never }) as unknown as { name: Buffer }[];
+        entries = bytes.map((entry) => Object.assign(entry, { name: pathOf(entry.name) })) as unknown as typeof entries;
+      }
+      return entries.map((entry) => {
+        const folder = entry.isDirectory();
+        return { name: entry.name, folder, other: !folder && !entry.isFile() && !entry.isSymbolicLink() };
+      });
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      // Gone between the look and the listing: the next look says so.
+      if (code !== "ENOENT" && code !== "ENOTDIR") this.#blind(folder.path, error);
+      return undefined;
+    }
+  }
+
+  /** A file that is new to the manifest but was on this disk before the last look, and not under a name that is known. */
+  #wasThere({ birthtimeNs, ctimeNs, ino }: BigIntStats): boolean {
+    const { scanned } = this.#manifest;
+    if (scanned === 0n) return false;
+    // Where a file system keeps no time of birth, Node gives that of the last change, or 0.
+    const born = birthtimeNs === 0n ? ctimeNs : birthtimeNs;
+    return born < scanned && !(this.#inodes ??= this.#manifest.inodes()).has(ino);
+  }
+
+  #hasTracked(index: GitIndex | undefined, folder: TreePath): boolean {
+    if (index === undefined) return false;
+    for (const path of index.paths()) if (path.startsWith(`${folder}/`)) return true;
+    return false;
+  }
+
+  /** What holds inside a folder: what holds above it, then the repository's and its own rule file. */
+  #ruleFolder(folder: Folder, isRepository: boolean, hasRules: boolean): void {
+    const above = folder.path === "" ? undefined : this.#manifest.folders.get(parentOf(folder.path));
+    folder.rules = above?.rules;
+    folder.repository = above?.repository;
+    const base = folder.path === "" ? "" : `${folder.path}/`;
+    // The root of a tree that is no repository can lie inside one.
+    const known = isRepository ? this.#known(folder.path) : undefined;
+    if (known !== undefined) {
+      folder.repository = folder.path;
+      const { excludes, common } = known.repository;
+      for (const file of [excludes, join(common, "info/exclude")]) folder.rules = withRules(folder.rules, base, readText(file) ?? "");
+    }
+    if (!hasRules) return;
+    try {
+      folder.rules = withRules(folder.rules, base, readFileSync(onDisk(this.#options.root, `${base}.gitignore`), "utf8"));
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== "ENOENT" && code !== "EISDIR") this.#blind(`${base}.gitignore`, error);
+    }
+  }
+
+  #known(path: TreePath | undefined): Known | undefined {
+    if (path === undefined) return undefined;
+    const { root, environment } = this.#options;
+    let known = this.#manifest.repositories.get(path);
+    if (known === undefined) {
+      const repository = openRepository(path === "" ? root : join(root, path), environment);
+      if (repository === undefined) return undefined;
+      this.#manifest.repositories.set(path, (known = { repository, converts: !repository.plain }));
+    }
+    return known;
+  }
+
+  #index(path: TreePath | undefined): GitIndex | undefined {
+    const known = this.#known(path);
+    if (known !== undefined && !("index" in known)) known.index = indexOf(known.repository);
+    return known?.index;
+  }
+
+  #attributes(folder: Folder): void {
+    const known = this.#known(folder.repository);
+    const path = onDisk(this.#options.root, folder.path === "" ? ".gitattributes" : `${folder.path}/.gitattributes`);
+    if (known !== undefined && changesBytes(readText(path as string) ?? "")) known.converts = true;
+  }
+
+  /** Undefined where nothing is there, and where that cannot be told. */
+  #stat(path: TreePath): BigIntStats | undefined {
+    const stat = this.#statOf(onDisk(this.#options.root, path), path);
+    return stat === "blind" ? undefined : stat;
+  }
+
+  #statOf(where: string | Buffer, path: TreePath): BigIntStats | "blind" | undefined {
+    try {
+      return lstatSync(where, STAT);
+    } catch (error) {
+      this.#blind(path, error);
+      return "blind";
+    }
+  }
+
+  #blind(path: TreePath, error: unknown): void {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    this.#found.blind.push({ path, reason: code === "EACCES" || code === "EPERM" ? "may not be read" : `cannot be looked at (${code})` });
+  }
+}
+
+/** Half a surrogate pair, as names that are not UTF-8 have; a whole character has one as well and takes the longer way. */
+const HALF = /[\uDC80-\uDCFF]/;
