@@ -70,6 +70,7 @@ describe("an edit", () => {
   test("that takes out a line takes its line feed, as the client does", () => {
     const patch = [{ oldStart: 1, oldLines: 3, newStart: 1, newLines: 2, lines: [" a", "-b", " c"] }];
     expect(sides(read((t) => t.edit("/work/a", "a\nb\nc\n", "b", "", { patch })))).toEqual(["a\nb\nc\n → a\nc\n"]);
+    expect(sides(read((t) => t.edit("/work/a", "a\nb\nc\n", "b", "")))).toEqual(["a\nb\nc\n → a\nc\n"]);
   });
 
   test("whose own diff says otherwise is what the diff says: curly quotes", () => {
@@ -119,6 +120,14 @@ describe("a write", () => {
     expect(files(told)[0]).not.toHaveProperty("perhapsEmpty");
   });
 
+  test("is not made certain by what the client found later", () => {
+    const told = read((t) => {
+      t.call("Write", { file_path: "/work/a", content: "new\n" }, created("/work/a", "new\n"), { thread: "sub" });
+      t.raw({ type: "file-history-delta", trackingPath: "/work/a", backup: { backupFileName: null, version: 1, backupTime: "2026-01-02T00:00:00.000Z" } });
+    });
+    expect(files(told)[0]).toMatchObject({ before: "absent", perhapsEmpty: true });
+  });
+
   test("that says create of a file seen before may have been over an empty one", () => {
     const told = read((t) => {
       t.call("Read", { file_path: "/work/a" });
@@ -157,7 +166,8 @@ describe("what is not told", () => {
   });
 
   test("is not taken from the edit before a command that may have changed it, for a write", () => {
-    const write = (between: (t: Tape) => void): string => sides(read((t) => {
+    const write = (between: (t: Tape) => void, first: (t: Tape) => void = () => {}): string => sides(read((t) => {
+      first(t);
       t.edit("/work/a", "one\n", "one", "two");
       between(t);
       t.call("Write", { file_path: "/work/a", content: "new\n" }, undefined, { thread: "sub", output: "The file /work/a has been updated successfully." });
@@ -166,6 +176,8 @@ describe("what is not told", () => {
     expect(write((t) => t.call("Grep", { pattern: "x" }))).toBe("two\n → new\n");
     expect(write((t) => t.call("Bash", { command: "make" }))).toContain("unknown");
     expect(write((t) => t.call("Read", { file_path: "/work/a" }))).toContain("unknown");
+    expect(write(() => {}, (t) => t.call("Bash", { command: "make" }))).toBe("two\n → new\n");
+    expect(write(() => {}, (t) => t.call("Bash", { command: "make watch", run_in_background: true }))).toContain("unknown");
   });
 
   test("bytes that were no text are damaged in the transcript", () => {
