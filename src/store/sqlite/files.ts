@@ -1,9 +1,9 @@
 /**
- * Opening the two files of a store, `log.db` and `objects.db`, and the pragmas they need. `mmap_size` is never set:
+ * Opening the files of a store, `log.db` and `objects.db`, also `checkpoints.db`, and the pragmas they need. `mmap_size` is never set:
  * it is a reported amplifier of WAL damage.
  */
-import { chmodSync, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { chmodSync, closeSync, existsSync, mkdirSync, openSync, readdirSync, statSync } from "node:fs";
+import { join } from "node:path";
 import { asTidemarkError, TidemarkError } from "../../base/errors.ts";
 import { openDatabase, type Database, type Statement } from "./driver.ts";
 import { LOG_STEPS, migrate, OBJECT_STEPS } from "./migrate.ts";
@@ -49,6 +49,16 @@ export class Prepared {
 }
 
 export function openFiles(folder: string): Files {
+  prepareFolder(folder);
+  const hint = `mv ${folder} ${folder}.damaged, then tidemark import`;
+  const log = openOne(join(folder, "log.db"), LOG_STEPS, { synchronous: "NORMAL", hint });
+  // FULL: the log must never refer to an object that a power cut took away.
+  const objects = openOne(join(folder, "objects.db"), OBJECT_STEPS, { synchronous: "FULL", hint });
+  return { log, objects, folder };
+}
+
+/** The state folder, for its owner alone. */
+export function prepareFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     if (!statSync(folder).isDirectory()) throw new TidemarkError("HOME_UNWRITABLE", `${folder} is not a folder`);
@@ -62,32 +72,48 @@ export function openFiles(folder: string): Files {
     if (code === "ENOSPC") throw asTidemarkError(error);
     throw new TidemarkError("HOME_UNWRITABLE", `The state folder ${folder} cannot be used (${code})`, { cause: error });
   }
-  const log = openOne(join(folder, "log.db"), LOG_STEPS, "NORMAL");
-  // FULL: the log must never refer to an object that a power cut took away.
-  const objects = openOne(join(folder, "objects.db"), OBJECT_STEPS, "FULL");
-  return { log, objects, folder };
 }
 
-function openOne(path: string, steps: readonly string[], synchronous: "NORMAL" | "FULL"): Prepared {
+/** How long a writer waits for another. Milliseconds. */
+export const BUSY_TIMEOUT = 10_000;
+
+export interface Opening {
+  readonly synchronous: "NORMAL" | "FULL";
+  /** What to do where nothing here can read it. */
+  readonly hint: string;
+  /** Further settings; they run first, since some hold only for a file that is not there yet. */
+  readonly pragmas?: string;
+}
+
+export function openOne(path: string, steps: readonly string[], { synchronous, hint, pragmas }: Opening): Prepared {
   let database: Database | undefined;
   try {
-    const isNew = !existsSync(path);
+    // Before SQLite makes it: the files that it puts beside it get the mode that this one has by then.
+    if (!existsSync(path) && process.platform !== "win32") makePrivate(path);
     database = openDatabase(path);
-    database.exec("PRAGMA busy_timeout = 10000");
+    database.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT}`);
+    if (pragmas !== undefined) patiently(database, pragmas);
     patiently(database, "PRAGMA journal_mode = WAL");
     database.exec(`PRAGMA synchronous = ${synchronous}`);
     database.exec("PRAGMA secure_delete = ON");
     database.exec("PRAGMA cache_size = -16000");
     migrate(database, steps, path);
-    if (isNew && process.platform !== "win32") chmodSync(path, 0o600);
     return new Prepared(database);
   } catch (error) {
     database?.close();
     const known = asTidemarkError(error);
     if (known.code !== "STORE_DAMAGED") throw known;
     // Nothing here can read it, so neither can verify or doctor; what the agent's files still hold can be taken in anew.
-    const folder = dirname(path);
-    throw new TidemarkError("STORE_DAMAGED", `${path} is damaged or no database: ${(error as Error).message}`, { cause: error, hint: `mv ${folder} ${folder}.damaged, then tidemark import` });
+    throw new TidemarkError("STORE_DAMAGED", `${path} is damaged or no database: ${(error as Error).message}`, { cause: error, hint });
+  }
+}
+
+function makePrivate(path: string): void {
+  try {
+    closeSync(openSync(path, "a", 0o600));
+  } catch (error) {
+    const known = asTidemarkError(error);
+    throw known.code === "INTERNAL" ? new TidemarkError("HOME_UNWRITABLE", `${path} cannot be made (${(error as NodeJS.ErrnoException).code})`, { cause: error }) : known;
   }
 }
 

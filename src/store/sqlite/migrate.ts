@@ -1,5 +1,5 @@
 /**
- * Schema versions of the two files. Each step runs under BEGIN IMMEDIATE together with its mark, since several
+ * Schema versions of the files. Each step runs under BEGIN IMMEDIATE together with its mark, since several
  * processes may open a new store at once; a store from a newer version is left alone.
  */
 import { TidemarkError } from "../../base/errors.ts";
@@ -59,6 +59,54 @@ export const OBJECT_STEPS: readonly string[] = [
     body BLOB NOT NULL,
     deflated INTEGER NOT NULL
   ) STRICT;
+  `,
+];
+
+export const CHECKPOINT_STEPS: readonly string[] = [
+  `
+  CREATE TABLE tree (id INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE) STRICT;
+  CREATE TABLE path (id INTEGER PRIMARY KEY, tree INTEGER NOT NULL, name BLOB NOT NULL, UNIQUE (tree, name)) STRICT;
+  -- Agent, session and turn of an actor: many checkpoints in a row have the same.
+  CREATE TABLE origin (id INTEGER PRIMARY KEY, text TEXT NOT NULL) STRICT;
+  -- No index by tree: what is asked for most is the newest, found from the end.
+  CREATE TABLE checkpoint (
+    seq      INTEGER PRIMARY KEY AUTOINCREMENT,  -- never given twice, also after the newest was dropped
+    tree     INTEGER NOT NULL,
+    id       BLOB NOT NULL,
+    previous BLOB NOT NULL,     -- id of the one before it when it was sealed, or empty
+    time     INTEGER NOT NULL,
+    kind     INTEGER NOT NULL,
+    flags    INTEGER NOT NULL,
+    origin   INTEGER NOT NULL,
+    body     TEXT NOT NULL      -- JSON: the rest
+  ) STRICT;
+  CREATE TABLE change (
+    id             INTEGER PRIMARY KEY,  -- seq * 2^20 + its place: rows added at the end leave no page half empty
+    path           INTEGER NOT NULL,
+    before         INTEGER NOT NULL,     -- size, mode and type in one number
+    after          INTEGER NOT NULL,
+    before_content INTEGER,
+    after_content  INTEGER,
+    stamp          BLOB
+  ) STRICT;
+  CREATE INDEX change_path ON change (path);
+  CREATE TABLE content (
+    id    INTEGER PRIMARY KEY,
+    name  BLOB NOT NULL,     -- sha256 of the plain bytes; "g" and the hash for a blob of git whose bytes are not here
+    size  INTEGER NOT NULL,  -- plain bytes
+    form  INTEGER NOT NULL,
+    fresh INTEGER NOT NULL   -- 0 once a checkpoint named it; before that the generation it was put in
+  ) STRICT;
+  -- Of the whole name it would be as large as the table.
+  CREATE INDEX content_name ON content (substr(name, 1, 8));
+  CREATE INDEX content_unsynced ON content (form) WHERE form = 3;
+  -- Whole contents, apart from the rest: SQLite joins half-empty pages where rows go, not where they shrink.
+  CREATE TABLE part (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT;
+  CREATE TABLE delta (id INTEGER PRIMARY KEY, base INTEGER NOT NULL, bytes BLOB NOT NULL) STRICT;
+  CREATE INDEX delta_base ON delta (base);
+  CREATE TABLE call (tree INTEGER NOT NULL, id TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (tree, id)) STRICT;
+  -- Numbers about the whole: how far each tier and packing have come, and the generation of contents.
+  CREATE TABLE note (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
   `,
 ];
 
