@@ -179,7 +179,7 @@ export function carryOut(run: Run, task: Task): void {
       return gone && target === "absent" ? end(task, asWanted(task, run.resumed)) : fail(run, task, wayTo(parent));
     }
     const place = parent.at(nameOf(path));
-    if (task.aside !== undefined) return put(run, task, place);
+    if (task.aside !== undefined) return put(run, task, parent, place);
     // Emptied by the steps before this one, as it may be.
     if (look(place)?.kind === "folder" && isVersion(target)) removeEmptied(run, path);
     const seen = look(place);
@@ -189,9 +189,9 @@ export function carryOut(run: Run, task: Task): void {
     if (verdict === "other") return end(task, "conflict", differs(seen));
     if (verdict === "target" || sameState(expected, target)) return end(task, asWanted(task, run.resumed));
     run.fault("checked", path);
-    if (seen === undefined) put(run, task, place);
+    if (seen === undefined) put(run, task, parent, place);
     else if (isModeOnly(task)) changeMode(task, place, seen);
-    else replace(run, task, place, seen);
+    else replace(run, task, parent, place, seen);
   } finally {
     if (isFolder(parent)) parent.leave();
     for (const folder of made.reverse()) {
@@ -206,10 +206,15 @@ function asWanted({ step: { target } }: Task, resumed: boolean): "unchanged" | "
   return isVersion(target) ? "written" : "deleted";
 }
 
-function replace(run: Run, task: Task, place: Place, seen: Seen): void {
+/** Its own folder is open already. */
+function stationBeside(run: Run, task: Task, parent: Folder): Entered {
+  return task.station === parentOf(task.step.path) ? { ...parent, leave: () => undefined } : enter(run.root, task.station);
+}
+
+function replace(run: Run, task: Task, parent: Folder, place: Place, seen: Seen): void {
   const { path, expected } = task.step;
   const version = expected as Version;
-  const station = enter(run.root, task.station);
+  const station = stationBeside(run, task, parent);
   if (!isFolder(station)) return fail(run, task, wayTo(station));
   try {
     const aside = station.at(asideOf(run, task));
@@ -231,14 +236,14 @@ function replace(run: Run, task: Task, place: Place, seen: Seen): void {
   } finally {
     station.leave();
   }
-  put(run, task, place);
+  put(run, task, parent, place);
 }
 
 /** Puts the new file in its place, where nothing stands. */
-function put(run: Run, task: Task, place: Place): void {
+function put(run: Run, task: Task, parent: Folder, place: Place): void {
   const { path, target } = task.step;
   if (!isVersion(target)) return end(task, "deleted");
-  const station = enter(run.root, task.station);
+  const station = stationBeside(run, task, parent);
   if (!isFolder(station)) return fail(run, task, wayTo(station));
   try {
     run.touched.add(parentOf(path));
@@ -442,29 +447,35 @@ function isSame(at: Place, seen: Seen, place: Place, aside: Seen): boolean {
 
 // The end.
 
-/** What was moved aside goes, unless somebody has written into it since. `keeps`: it can be kept with our own state. */
+/** What is ours in the tree goes. `keeps`: what was moved aside can be kept with our own state. */
 export function settleOne(run: Run, task: Task, keeps: boolean): void {
-  const { aside } = task;
-  if (aside === undefined) return;
+  if (task.aside === undefined && !task.ready) return;
   run.fault("settle", task.step.path);
-  inside(run, task.station, (station) => {
-    const place = station.at(asideOf(run, task));
-    const seen = look(place);
-    if (seen === undefined) return;
-    if (!isUntouched(seen, aside.seen, run.now) && !isVersionAt(place, seen, aside.version)) {
-      setBeside(run, task, task.step.path, place);
-      end(task, task.outcome!.outcome, task.outcome!.reason ?? "it was written to while it was being restored");
-    } else if (seen.kind !== "file" || !keeps || !keepAside(run.holding, run.id, task.n, place)) unlinkSync(place);
+  const reached = inside(run, task.station, (station) => {
+    settleAside(run, task, keeps, station.at(asideOf(run, task)));
+    if (task.ready) unlinkIfThere(station.at(temporaryOf(run, task)));
+    return true;
   });
+  if (reached === undefined) end(task, task.outcome!.outcome, `its folder was moved away meanwhile, with a file of ours in it whose name begins with ${temporaryOf(run, task)}`);
+}
+
+function settleAside(run: Run, task: Task, keeps: boolean, place: Place): void {
+  const { aside } = task;
+  const seen = aside === undefined ? undefined : look(place);
+  if (aside === undefined || seen === undefined) return;
+  if (!isUntouched(seen, aside.seen, run.now) && !isVersionAt(place, seen, aside.version)) {
+    // Somebody held it open and has written into it.
+    setBeside(run, task, task.step.path, place);
+    end(task, task.outcome!.outcome, task.outcome!.reason ?? "it was written to while it was being restored");
+  } else if (seen.kind !== "file" || !keeps || !keepAside(run.holding, run.id, task.n, place)) unlinkSync(place);
 }
 
 export function dropTemporary(run: Run, task: Task): void {
-  if (!task.ready) return;
-  inside(run, task.station, (station) => {
-    const place = station.at(temporaryOf(run, task));
-    if (look(place) !== undefined) unlinkSync(place);
-  });
-  task.ready = false;
+  if (task.ready) inside(run, task.station, (station) => unlinkIfThere(station.at(temporaryOf(run, task))));
+}
+
+function unlinkIfThere(place: Place): void {
+  if (look(place) !== undefined) unlinkSync(place);
 }
 
 /** Folders that may go and are empty; with `under` only that one and those in it. */

@@ -9,7 +9,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import type { Version } from "../checkpoint/model.ts";
 import { sha256Hex } from "../base/hash.ts";
 import { createHash } from "node:crypto";
-import { below, enter } from "./folder.ts";
+import { below, enter, HOLDS } from "./folder.ts";
 import { onDisk, pathOf } from "./names.ts";
 import { look } from "./present.ts";
 import { applyRestore, recoverRestores, sweepAsides, type Moment, type RestoreDeps, type RestoreStep, type StepOutcome } from "./restore.ts";
@@ -236,7 +236,7 @@ describe("what is left alone", () => {
     expect(b.all()).toEqual(["in", "out", "real", "real/a"]);
   });
 
-  test("a folder that becomes a link while it is being restored", () => {
+  test.skipIf(!HOLDS)("a folder that becomes a link while it is being restored", () => {
     const b = bench();
     const outside = join(b.base, "outside");
     mkdirSync(outside);
@@ -246,10 +246,11 @@ describe("what is left alone", () => {
       renameSync(b.at("d"), b.at("moved"));
       symlinkSync(outside, b.at("d"));
     });
-    const done = b.restore(steps, { fault });
-    expect(done.map(({ outcome }) => outcome)).toEqual(["refused", "refused"]);
+    const done = b.restore(steps, { fault, id: "m" });
+    // The folder that was entered is the one that is written to, wherever it is now; never the one the link leads to.
     expect([readdirSync(outside), readFileSync(join(outside, "a"), "utf8")]).toEqual([["a"], OLD]);
-    expect([b.text("moved/a"), b.text("moved/b")]).toEqual([OLD, OLD]);
+    expect(done.map(({ outcome, reason }) => `${outcome}: ${reason}`)).toEqual(["written: its folder was moved away meanwhile, with a file of ours in it whose name begins with .tidemark-m-0", "refused: a folder on the way is a link now: d"]);
+    expect([b.text("moved/a"), b.text("moved/b"), b.text("moved/.tidemark-m-0.aside")]).toEqual([NEW, OLD, OLD]);
   });
 
   test("paths that lead out of the tree or into git's files, and what was not captured", () => {
@@ -475,8 +476,9 @@ describe("after a crash", () => {
     b.restore(steps, { ...may, fault: (moment, path) => void (moment !== "journaled" && moments.push(`${moment} ${path}`)) });
     isDone(b);
     expect(moments.length).toBeGreaterThan(18);
-    for (const stop of moments) {
-      for (const again of [undefined, ...moments]) {
+    for (const [i, stop] of moments.entries()) {
+      // A third of all pairs, which takes three seconds.
+      for (const again of [undefined, ...moments.filter((_, j) => (i + j) % 3 === 0)]) {
         const { b, steps, may } = prepared();
         expect(() => b.restore(steps, { ...may, fault: (moment, path) => void (`${moment} ${path}` === stop && crash()) })).toThrow("crash");
         if (again !== undefined) {

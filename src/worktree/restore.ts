@@ -124,7 +124,6 @@ function settle(run: Run, tasks: readonly Task[]): void {
   for (const task of tasks) {
     try {
       settleOne(run, task, keeps);
-      dropTemporary(run, task);
     } catch (error) {
       task.left = true;
       end(task, task.outcome!.outcome, `a temporary file beginning with ${temporaryOf(run, task)} could not be removed: ${wordsOf(error)}`);
