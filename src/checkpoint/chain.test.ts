@@ -54,6 +54,12 @@ describe("stackOf", () => {
     expect(stackOf(chainOf(left)).map(({ checkpoint }) => checkpoint.id)).toEqual(["c1", "c3", "c4"]);
   });
 
+  test("a restore of something that is not on top, as far as the record tells, cancels nothing", () => {
+    const h = tell([["agent", 2], ["outside", 3], ["restore", 1, "c1", "c2"]]);
+    const left = h.entries(P).filter(({ checkpoint }) => checkpoint.id !== "c2");
+    expect(stackOf(chainOf(left)).map(({ checkpoint }) => checkpoint.id)).toEqual(["c1", "c3"]);
+  });
+
   test("nothing at all", () => expect(stackOf(chainOf([]))).toEqual([]));
 });
 

@@ -44,6 +44,7 @@ describe("one path", () => {
     ["the user deleted it since", 1, [a(2), user(0)], { keep: ["keep", /you/], merge: ["keep", /not a file throughout/], force: ["write 1", /deleted|by force/] }],
     ["the user went back already", 1, [a(2), user(1)], { keep: undefined, merge: undefined, force: undefined }],
     ["what the user made of it is what stood there before, under a further change", 1, [a(2), user(1), a(3)], { keep: ["write 1", /^changed by Edit$/], merge: ["write 1", /^changed by Edit$/], force: ["write 1", /^changed by Edit$/] }],
+    ["the agent went back itself, past the user's change", 1, [a(2), user(3), a(1)], { keep: ["write 3", /further back stays/], merge: ["write 3", /Edit/], force: undefined }],
     ["two stretches below others", 1, [a(2), user(3), a(4), user(5)], { keep: ["keep", /you/], merge: ["keep", /more than once/], force: ["write 1", /by force/] }],
     ["a new file that the user changed", 0, [a(2), user(3)], { keep: ["keep", /you/], merge: ["keep", /not a file throughout/], force: ["delete", /by force/] }],
     ["the user changed the permissions only", 1, [a(2), user(version(2, 0o755))], { keep: ["keep", /you/], merge: ["write 1", /merged/], force: ["write 1", /by force/] }],
@@ -145,6 +146,13 @@ describe("who is meant", () => {
     expect(short(planOf(h, selectCall("A"), "force"))).toEqual(["one: write 1", "three: refuse", "two: refuse"]);
   });
 
+  test("nothing to do is no reason to refuse", () => {
+    const h = new History({ x: 1 });
+    h.agent("s1", "t1", { x: 2 }, [{ id: "A", tool: "Bash" }, { id: "B", tool: "Edit" }]);
+    h.outside({ x: 1 });
+    expect(planOf(h, selectCall("A"))).toEqual([]);
+  });
+
   test("a call that retention merged with the others of its turn", () => {
     const h = new History();
     h.seal({ by: "agent", agent: "claude-code", session: "s1", turn: "t1", calls: [{ id: "A", tool: "Bash" }] }, { x: 1 }, { compacted: true });
@@ -241,7 +249,7 @@ describe("order, and names that are a file here and a folder there", () => {
     h.outside({ d: 5 });
     const items = planOf(h, turn("t1"));
     expect(short(items)).toEqual(["d/a: refuse", "d/e/b: refuse"]);
-    expect(items[0]!.reason).toMatch(/^d is a file and stays/);
+    expect(items[0]!.reason).toMatch(/^d stays or becomes a file/);
     expect(items[0]!.target).toBe("absent");
   });
 
@@ -261,11 +269,23 @@ describe("order, and names that are a file here and a folder there", () => {
     expect(short(planOf(h, turn("t1"), "keep", { beside: new Map([["d", "absent"]]) }))).toEqual(["d/a: write 1"]);
   });
 
-  test("what is refused can be in the way of the next", () => {
-    // d was a file; the agent made it a folder, with a file of which the bytes were not kept.
+  test("what may not be deleted stays in the way", () => {
     const h = new History({ d: 1, "e/a": 1 });
     h.agent("s1", "t1", { d: 0, "d/big": "unknown", "e/a": 0, e: "unknown" });
     expect(short(planOf(h, turn("t1")))).toEqual(["d: refuse", "d/big: refuse", "e: refuse", "e/a: refuse"]);
+  });
+
+  test("where going back half way would need both, what the user made wins", () => {
+    const file = new History({ d: 1 });
+    file.agent("s1", "t1", { d: 0, "d/x": 2 });
+    file.outside({ "d/x": 3 });
+    file.agent("s1", "t1", { "d/x": 4 });
+    expect(short(planOf(file, turn("t1")))).toEqual(["d/x: write 3", "d: refuse"]);
+    const folder = new History({ "d/x": 1 });
+    folder.agent("s1", "t1", { "d/x": 0, d: 2 });
+    folder.outside({ d: 3 });
+    folder.agent("s1", "t1", { d: 4 });
+    expect(short(planOf(folder, turn("t1")))).toEqual(["d: write 3", "d/x: refuse"]);
   });
 });
 

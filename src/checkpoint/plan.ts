@@ -136,31 +136,31 @@ function isFile(state: State | undefined): state is Version {
 }
 
 /**
- * A name cannot be a file and a folder. What is to be written below a file that stays, or in place of a folder in which
- * something stays, is refused; as that may leave something else in the way, until nothing changes any more.
+ * A name cannot be a file and a folder. What is to be written in place of a folder in which something stays is refused,
+ * and then what is to be written below a file that stays. A refusal puts nothing in anyone's way that was not there
+ * already, so once round is enough.
  */
 function refuseClashes(items: readonly PlanItem[], present: ReadonlyMap<TreePath, State>): PlanItem[] {
   const planned = new Map(items.map((item) => [item.path, item]));
   const standing = new Map(present);
   for (const { path, target } of items) standing.set(path, target);
-  const refuse = (item: PlanItem, reason: string): void => {
-    const { merge: _, ...plain } = item;
-    planned.set(item.path, { ...plain, action: "refuse", reason, target: item.expected });
-    standing.set(item.path, item.expected);
+  const refuse = ({ path, expected }: PlanItem, reason: string): void => {
+    planned.set(path, { path, action: "refuse", reason, expected, target: expected });
+    standing.set(path, expected);
   };
   const writes = (): PlanItem[] => [...planned.values()].filter(({ action }) => action === "write" || action === "merge");
-  for (let before = -1; before !== writes().length; ) {
-    before = writes().length;
-    for (const item of writes()) {
-      const above = foldersOf(item.path).find((folder) => isThere(standing.get(folder)));
-      if (above !== undefined) refuse(item, `${above} is a file and stays, so there is no folder to put this in`);
-    }
-    const inside = new Map<TreePath, TreePath>();
-    for (const [path, state] of standing) if (isThere(state)) for (const folder of foldersOf(path)) inside.set(folder, path);
-    for (const item of writes()) {
-      const child = inside.get(item.path);
-      if (child !== undefined) refuse(item, `a folder stands there now, and ${child} in it stays`);
-    }
+
+  const inside = new Map<TreePath, TreePath>();
+  for (const [path, state] of present) {
+    if (isThere(state) && isThere(standing.get(path))) for (const folder of foldersOf(path)) inside.set(folder, path);
+  }
+  for (const item of writes()) {
+    const child = inside.get(item.path);
+    if (child !== undefined) refuse(item, `a folder stands there now, and ${child} in it stays`);
+  }
+  for (const item of writes()) {
+    const above = foldersOf(item.path).find((folder) => isThere(standing.get(folder)));
+    if (above !== undefined) refuse(item, `${above} stays or becomes a file, so there is no folder to put this in`);
   }
   return [...planned.values()];
 }
@@ -293,9 +293,9 @@ export function restoreTo(checkpoint: Checkpoint, checkpoints: readonly Checkpoi
     const before = known.get(each.id);
     if (before !== undefined) return before;
     const undid = each.actor.undoes.map((id) => byId.get(id));
-    const yes = undid.every((one) => (one === undefined || one.seq >= each.seq ? each.actor.by === "restore" && each.actor.session === session : isOwn(one)));
-    known.set(each.id, yes && undid.length > 0);
-    return yes && undid.length > 0;
+    const yes = undid.every((one) => (one === undefined || one.seq >= each.seq ? each.actor.session === session : isOwn(one)));
+    known.set(each.id, yes);
+    return yes;
   };
   return {
     selected: (each, path) => after(each) && (isRestore(each) ? isOwn(each) : own.selected(each, path)),
