@@ -1,6 +1,6 @@
-/** Hunks as `diff -u` prints them, held against the texts they were made from. */
+/** Hunks as `diff -u` prints them and counts as git has them, held against the texts they were made from. */
 import { expect, test } from "vitest";
-import { lineDiff } from "./diff.ts";
+import { compareLines, countLines, lineDiff, unifiedDiff } from "./diff.ts";
 
 test("hunks have their places, changes their signs, and lines around them stand for orientation", () => {
   const before = "one\ntwo\nthree\nfour\nfive\nsix\nseven\n";
@@ -41,4 +41,27 @@ test("whatever changed, the hunks lead from one text to the other", () => {
 test("two long texts with nothing in common are shown whole, without comparing every pair", () => {
   const [before, after] = ["a", "b"].map((letter) => Array.from({ length: 5000 }, (_, i) => `${letter}${i}\n`).join(""));
   expect(lineDiff(before!, after!).length).toBe(10_001);
+});
+
+test("counts are those of git diff --numstat, and a last line without its end is another line", () => {
+  expect(countLines("a\nb\nc\n", "a\nx\ny\nc\n")).toEqual({ added: 2, removed: 1, exact: true });
+  expect(countLines("", "a\nb")).toEqual({ added: 2, removed: 0, exact: true });
+  expect(countLines("a", "a\n")).toEqual({ added: 1, removed: 1, exact: true });
+  expect(unifiedDiff("a\nb", "a\nb\n")).toEqual(["@@ -1,2 +1,2 @@", " a", "-b", "\\ No newline at end of file", "+b"]);
+  expect(unifiedDiff("", "one\n")).toEqual(["@@ -0,0 +1 @@", "+one"]);
+  expect(unifiedDiff("a\r\n", "a\n")).toEqual(["@@ -1 +1 @@", "-a\r", "+a"]);
+});
+
+test("many scattered changes in a long text are still found one by one", () => {
+  const before = Array.from({ length: 20_000 }, (_, i) => `line ${i}\n`);
+  const after = before.map((line, i) => (i % 8 === 0 ? `changed ${i}\n` : line));
+  expect(countLines(before.join(""), after.join(""))).toEqual({ added: 2500, removed: 2500, exact: true });
+});
+
+test("where the fewest changes are not looked for, that is said, and the runs still lead from one text to the other", () => {
+  const [before, after] = ["a", "b"].map((letter) => Array.from({ length: 3000 }, (_, i) => `${letter}${i % 1500}\n`));
+  const { runs, exact } = compareLines(before!, after!);
+  expect(exact).toBe(false);
+  expect(runs.filter(({ sign }) => sign !== "+").flatMap(({ lines }) => lines)).toEqual(before);
+  expect(runs.filter(({ sign }) => sign !== "-").flatMap(({ lines }) => lines)).toEqual(after);
 });
