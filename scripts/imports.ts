@@ -19,7 +19,7 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   agents: ["base", "event"],
   worktree: ["base", "checkpoint"],
   operations: ["base", "event", "session", "context", "checkpoint", "store", "agents", "worktree"],
-  engine: ["base", "checkpoint", "store", "worktree", "operations"],
+  engine: ["base", "store", "agents", "worktree", "operations"],
   cli: ["base", "event", "session", "checkpoint", "store", "agents", "worktree", "operations", "engine"],
 };
 

@@ -31,6 +31,8 @@ interface Exception {
 const EXCEPTIONS: readonly Exception[] = [
   { file: "base/lines.ts", uses: "outside", because: "reading a file line by line is the one thing that every importer needs and that knows nothing of any of them" },
   { file: "worktree/state.ts", uses: "programs", because: "only git can tell what is not committed; it is asked, may write nothing, and is not waited for" },
+  { file: "worktree/repository.ts", uses: "programs", because: "the bytes of a blob, packed as it may be, are git's to give; it is only read" },
+  { file: "cli/commands/hook.ts", uses: "programs", because: "the first look at a tree goes on after the hook that began it has let the call go" },
   { file: "store/encoding.ts", uses: "chance", because: "a salt that could be foreseen would let anyone test a guess against an erased text" },
 ];
 

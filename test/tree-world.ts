@@ -77,13 +77,13 @@ export function treeWorld(cleanUp: (work: () => void) => void, { git = true }: {
       const call = began(who, "Write", path);
       if (text === undefined) rmSync(join(root, path), { force: true });
       else world.write(path, text);
-      world.keeper.callEnded(call, false);
+      world.keeper.callEnded(call, Date.now(), false);
       return world.keeper.lookAt(path, "call", { call });
     },
     shell: (command, who = {}) => {
       const call = began(who, "Bash");
       execFileSync("bash", ["-c", command], { cwd: root, env: environment, stdio: "pipe" });
-      world.keeper.callEnded(call, false);
+      world.keeper.callEnded(call, Date.now(), false);
       return world.keeper.look("call");
     },
     undo: ({ n = 1, call, session, redo = false, checkpoint, paths = [], mode = "keep", dryRun = false } = {}) => {

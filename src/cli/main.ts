@@ -65,7 +65,7 @@ export async function main(argv: readonly string[], environment: NodeJS.ProcessE
         const opened = await open();
         const now = Date.now();
         // What takes it in is 20 ms of loading.
-        if (isUnattended(home, now)) await (await import("../operations/drain.ts")).takeInOld(opened, home, now);
+        if (isUnattended(home, now)) await takeInLeft(opened, home, now, environment);
         return opened;
       },
     };
@@ -85,6 +85,13 @@ export async function main(argv: readonly string[], environment: NodeJS.ProcessE
   } finally {
     await store?.close();
   }
+}
+
+async function takeInLeft(store: Store, home: string, now: number, environment: NodeJS.ProcessEnv): Promise<void> {
+  const [{ takeInOld }, { Afterwards }, { attendAfterwards }] = await Promise.all([import("../operations/drain.ts"), import("../operations/attend.ts"), import("./attending.ts")]);
+  const afterwards = new Afterwards();
+  await takeInOld(store, home, now, undefined, (payload, time) => afterwards.heed(payload, time));
+  attendAfterwards(afterwards, home, environment);
 }
 
 function declare(program: Command, name: string, spec: CommandSpec, run: (input: Input) => Promise<void>): void {

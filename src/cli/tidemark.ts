@@ -1,6 +1,8 @@
 /** The binary: runs the command line on this process. A hook is not kept waiting for what parses options. */
+import { isMainThread } from "node:worker_threads";
+
 const words = process.argv.slice(2);
-void run();
+void (isMainThread ? run() : import("./worker.ts").then(({ runTreesThread }) => runTreesThread()));
 
 async function run(): Promise<void> {
   if (words[0] === "hook" && !words.includes("--help") && !words.includes("-h")) {

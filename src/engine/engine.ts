@@ -20,6 +20,8 @@ export interface EngineOptions {
   readonly isAlive: (pid: number) => boolean;
   /** Ends it. The reason "asked" is the client taking leave: its SessionEnd hook starts a drain that waits for the transcript. */
   readonly signal: AbortSignal;
+  /** Serves the hooks of the client that wait, and looks after the files; absent where that could not be begun. */
+  readonly barrier?: { readonly poll: () => void; readonly close: () => Promise<void> };
   /** What went wrong and was gone on after; the next round tries again. */
   readonly onTrouble: (error: unknown) => void;
 }
@@ -75,6 +77,8 @@ class Engine {
       this.#leads = await lead(store, this.#options);
       this.#renewAt = now + RENEW;
     }
+    // Before anything is taken in: what leaves the spool unseen would be a call that nobody attended.
+    this.#options.barrier?.poll();
     if (!this.#leads) return false;
     const { taken, waiting, damaged, grown } = await drain.round({ now, grace: GRACE, root });
     // Folding anew while an answer streams in would be work for nothing: the list is brought up to date when it is quiet.
@@ -84,6 +88,7 @@ class Engine {
 
   /** The client allows about 300 ms: what is not done by then the next one does. */
   async end(): Promise<void> {
+    await this.#options.barrier?.close().catch((error: unknown) => this.#options.onTrouble(error));
     if (this.#parts === undefined) return;
     const { store, drain } = this.#parts;
     try {

@@ -60,6 +60,7 @@ interface Opened extends Spooled {
 export class Drain {
   readonly #store: Store;
   readonly #home: string;
+  readonly #heed: ((payload: unknown, time: number) => void) | undefined;
   readonly #followers = new Map<string, Follower>();
   readonly #ending = new Map<string, number>();
   readonly #opened = new Map<string, Opened>();
@@ -69,9 +70,11 @@ export class Drain {
   readonly #heard = new Map<string, number>();
   readonly #trees = new Map<string, string>();
 
-  constructor(store: Store, home: string) {
+  /** `heed` is told every payload before it leaves the spool, in order. */
+  constructor(store: Store, home: string, heed?: (payload: unknown, time: number) => void) {
     this.#store = store;
     this.#home = home;
+    this.#heed = heed;
   }
 
   async round(options: DrainOptions): Promise<Round> {
@@ -109,7 +112,8 @@ export class Drain {
     }
     if (events.length > 0) await record(this.#store, events);
     if (damaged > 0) await noteDamaged(this.#store, damaged, options.now);
-    for (const { path } of done) {
+    for (const { path, text, time, told } of done) {
+      if (told !== undefined) this.#heed?.(JSON.parse(text), time);
       rmSync(path, { force: true });
       this.#opened.delete(path);
     }
@@ -186,8 +190,8 @@ export class Drain {
 }
 
 /** Takes in all there is, waiting for transcripts as long as `patience` allows, in milliseconds; then what they have not told is taken from the hooks. */
-export async function drainAll(store: Store, home: string, options: { clock: () => number; grace: number; patience: number; sleep: (ms: number) => Promise<unknown> }): Promise<{ taken: number; damaged: number }> {
-  const drain = new Drain(store, home);
+export async function drainAll(store: Store, home: string, options: { clock: () => number; grace: number; patience: number; sleep: (ms: number) => Promise<unknown>; heed?: (payload: unknown, time: number) => void }): Promise<{ taken: number; damaged: number }> {
+  const drain = new Drain(store, home, options.heed);
   const until = options.clock() + options.patience;
   const sum = { taken: 0, damaged: 0 };
   for (;;) {
@@ -204,10 +208,10 @@ export async function drainAll(store: Store, home: string, options: { clock: () 
 }
 
 /** Takes in what is so old that no engine has it, or `age`, in milliseconds. A store that cannot be written to is read as it is: this is on the way to something else. */
-export async function takeInOld(store: Store, home: string, now: number, age = UNATTENDED): Promise<void> {
+export async function takeInOld(store: Store, home: string, now: number, age = UNATTENDED, heed?: (payload: unknown, time: number) => void): Promise<void> {
   if (!isUnattended(home, now, age)) return;
   try {
-    const drain = new Drain(store, home);
+    const drain = new Drain(store, home, heed);
     await drain.round({ now, grace: age, age });
     await drain.close();
     await refreshSummaries(store);

@@ -22,7 +22,7 @@ function box(files: Record<string, string> = {}): Box {
     configDir,
     accountFile: join(root, ".claude.json"),
     managedDir: join(root, "managed"),
-    wiring: { node: process.execPath, script: "/opt/tidemark/dist/tidemark.js", home: join(root, "state"), spool: join(root, "state/spool") },
+    wiring: { node: process.execPath, script: "/opt/tidemark/dist/tidemark.js", home: join(root, "state"), spool: join(root, "state/spool"), barrier: join(root, "state/barrier") },
     searchPath: "",
     tempDir: "/nowhere",
     ci: false,
@@ -73,7 +73,7 @@ describe("there and back", () => {
     for (const name of readdirSync(join(machine.wiring.home, "install/claude-code"))) expect(statSync(join(machine.wiring.home, "install/claude-code", name)).mode & 0o777).toBe(0o600);
     expect(takeBack()).toMatchObject({ state: "uninstalled", files: [{ change: "restored" }, { change: "restored" }], warnings: [] });
     expect(all()).toEqual(before);
-    expect(readdirSync(machine.wiring.home)).toEqual(["spool"]);
+    expect(readdirSync(machine.wiring.home)).toEqual(["barrier", "spool"]);
     expect(takeBack()).toMatchObject({ state: "absent" });
   });
 
@@ -179,7 +179,7 @@ describe("again", () => {
     writeFileSync(`${settings}.tidemark-new`, "torn");
     expect(takeBack().state).toBe("absent");
     expect(all()).toEqual(before);
-    expect(readdirSync(machine.wiring.home)).toEqual(["spool"]);
+    expect(readdirSync(machine.wiring.home)).toEqual(["barrier", "spool"]);
   });
 
   test("two agent folders are wired one by one and taken back at once, from either", () => {
@@ -192,7 +192,7 @@ describe("again", () => {
     expect(readFileSync(one.settings, "utf8")).toBe(SETTINGS);
     expect(readdirSync(two.configDir)).toEqual([]);
     expect(uninstall(two, { dryRun: false })).toMatchObject({ state: "absent" });
-    expect(readdirSync(one.machine.wiring.home)).toEqual(["spool"]);
+    expect(readdirSync(one.machine.wiring.home)).toEqual(["barrier", "spool"]);
   });
 
   test("a folder that the environment names no more is taken back by the record; one that is gone does not hinder", () => {
@@ -207,7 +207,7 @@ describe("again", () => {
     install();
     rmSync(machine.configDir, { recursive: true });
     expect(changes(uninstall(elsewhere, { dryRun: false }))).toEqual(["none", "none", "none", "restored"]);
-    expect(readdirSync(machine.wiring.home)).toEqual(["spool"]);
+    expect(readdirSync(machine.wiring.home)).toEqual(["barrier", "spool"]);
   });
 
   test("a file that the record knows by another name is taken back once, and to the byte", () => {
@@ -219,7 +219,7 @@ describe("again", () => {
     expect(changes(uninstall({ ...machine, configDir: link }, { dryRun: false }))).toEqual(["restored", "restored"]);
     expect(all()).toEqual(before);
     rmSync(link);
-    expect(readdirSync(machine.wiring.home)).toEqual(["spool"]);
+    expect(readdirSync(machine.wiring.home)).toEqual(["barrier", "spool"]);
   });
 
   test("an account file of the old name that appears later: the one that was wired is taken back", () => {
@@ -306,7 +306,7 @@ describe("refused, with nothing half done", () => {
     const before = all();
     expect(() => install()).toThrow(expect.objectContaining({ code: "SETTINGS_UNWRITABLE", message: expect.stringContaining(".claude.json") }));
     expect(all()).toEqual(before);
-    expect(readdirSync(machine.wiring.home)).toEqual(["spool"]);
+    expect(readdirSync(machine.wiring.home)).toEqual(["barrier", "spool"]);
   });
 
   test("a file that another program writes to at that moment keeps what it wrote", () => {
@@ -346,7 +346,7 @@ describe("said", () => {
   ])("%s", (_, files, words) => expect(warned(files)).toEqual([expect.stringMatching(words)]));
 
   test("a place that gets cleaned up, with the way out", () => {
-    const wiring = { node: "/usr/bin/node", script: "/home/u/.npm/_npx/ab12/node_modules/tidemark/dist/tidemark.js", home: "/h", spool: "/h/spool" };
+    const wiring = { node: "/usr/bin/node", script: "/home/u/.npm/_npx/ab12/node_modules/tidemark/dist/tidemark.js", home: "/h", spool: "/h/spool", barrier: "/h/barrier" };
     expect(warned(both, { wiring })).toEqual([expect.stringMatching(/_npx.*npm install -g tidemark && tidemark init$/)]);
     expect(warned(both, { wiring: { ...wiring, script: "/tmp/x/tidemark.js" }, tempDir: "/tmp" })).toHaveLength(1);
     expect(warned(both, { tempDir: "/opt/tide" })).toEqual([]);

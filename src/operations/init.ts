@@ -93,6 +93,7 @@ export function init(machine: Machine, options: { readonly dryRun: boolean; read
 
   makeFolder(wiring.home);
   makeFolder(wiring.spool);
+  makeFolder(wiring.barrier);
   const changes = plans.filter(changesSomething);
   if (changes.length === 0) return { state: "already", files: files(true), hooks, warnings };
   keep(wiring.home, record, changes, machine.now);

@@ -39,6 +39,8 @@ export interface Asked {
   readonly model?: string;
   readonly tokens?: number;
   readonly confidence?: number;
+  /** Why it may lack changes. */
+  readonly partial?: string;
 }
 
 /** How many contents one transaction may take: each is written while other trees wait. */
@@ -53,6 +55,7 @@ export class Keeper {
   #manifest: Manifest | undefined;
   #locked = 0;
   #unsaved = 0;
+  #listed: { readonly at: number; readonly paths: ReadonlySet<string> } | undefined;
   /** Calls whose changes have been sealed: what a slow clock puts into their time is of the next one. */
   readonly #over = new Set<string>();
 
@@ -70,6 +73,18 @@ export class Keeper {
   /** Whether it has been looked at before, by any process. */
   get begun(): boolean {
     return this.#manifest !== undefined || existsSync(this.#files.manifest);
+  }
+
+  /** Every folder that is looked into, absolute; the same set until one comes or goes. */
+  folders(): ReadonlySet<string> {
+    const manifest = this.#manifest;
+    if (manifest === undefined) return new Set();
+    if (this.#listed?.at !== manifest.folderChanges) {
+      const paths = new Set<string>();
+      for (const { path, sparse } of manifest.folders.values()) if (!sparse) paths.add(path === "" ? this.root : join(this.root, path));
+      this.#listed = { at: manifest.folderChanges, paths };
+    }
+    return this.#listed.paths;
   }
 
   get files(): number {
@@ -146,8 +161,8 @@ export class Keeper {
     this.#store.callBegan(this.root, call);
   }
 
-  callEnded(id: string, background: boolean): void {
-    this.#store.callEnded(this.root, id, this.#options.clock(), background);
+  callEnded(id: string, time: number, background: boolean): void {
+    this.#store.callEnded(this.root, id, time, background);
   }
 
   /** A checkpoint that stands for itself, whether or not anything changed. */
@@ -219,7 +234,7 @@ export class Keeper {
         const paths = new Set(made.map(({ path }) => path));
         const own = skipped.filter(({ path }) => paths.has(path));
         const whose = asked.actor !== undefined && actor.by === "outside" ? asked.actor : actor;
-        const one = this.#seal({ kind: actor.by === "outside" && kind === "call" ? "prompt" : kind, actor: whose, changes: made, coverage: this.#coverage(own), ...rest(asked) });
+        const one = this.#seal({ kind: actor.by === "outside" && kind === "call" ? "prompt" : kind, actor: whose, changes: made, coverage: this.#coverage(own, asked.partial), ...rest(asked) });
         if (one !== undefined) sealed.push(one);
       }
       return sealed;
@@ -262,8 +277,8 @@ export class Keeper {
     return sealed;
   }
 
-  #coverage(skipped: readonly { path: TreePath; reason: string }[]): Coverage {
-    return { skipped: skipped.slice(0, 100), ...(skipped.length > 100 ? { more: skipped.length - 100 } : {}) };
+  #coverage(skipped: readonly { path: TreePath; reason: string }[], partial?: string): Coverage {
+    return { skipped: skipped.slice(0, 100), ...(skipped.length > 100 ? { more: skipped.length - 100 } : {}), ...(partial === undefined ? {} : { partial }) };
   }
 
   /** The manifest as it is now, with what other processes have sealed. */
@@ -381,6 +396,13 @@ export class Keeper {
       if (this.#locked === 0) rmSync(this.#files.lock, { force: true });
     }
   }
+}
+
+/** Everything that was committed survives a power cut from here on, and says so. */
+export function syncCheckpoints(store: CheckpointStore): void {
+  const upTo = store.trees().reduce((most, tree) => Math.max(most, store.newest(tree)), 0);
+  store.sync();
+  store.setTier(upTo, 2);
 }
 
 const EMPTY: Found = { began: 0n, whole: false, look: [], fresh: [], gone: [], blind: [] };

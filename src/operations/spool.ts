@@ -10,6 +10,11 @@ export function spoolFolder(home: string): string {
   return join(home, "spool");
 }
 
+/** Where hooks that wait leave their marks, and engines say that they are there (engine/barrier.ts). */
+export function barrierFolder(home: string): string {
+  return join(home, "barrier");
+}
+
 /** Whole or not at all: the name ends in `.json` only once everything is written. */
 export function spool(home: string, bytes: Uint8Array): void {
   const folder = spoolFolder(home);

@@ -57,6 +57,8 @@ export class Manifest {
   seq = 0;
   /** When it was last looked at whole, in nanoseconds since 1970; 0 before. */
   scanned = 0n;
+  /** Grows with every folder that comes or goes. */
+  folderChanges = 0;
   /** Whether the folders' rules are those of the rule files; not after it was decoded. */
   ruled = false;
   /** Whether every folder waits to be listed anew, since the rules of what is looked after have changed. */
@@ -83,6 +85,7 @@ export class Manifest {
   addFolder(path: TreePath, above: Folder | undefined): Folder {
     const folder: Folder = { path, mtime: 0n, ctime: 0n, inode: 0n, racy: true, files: new Map(), folders: new Set(), rules: above?.rules, repository: above?.repository, sparse: false, closed: above?.closed ?? false };
     this.folders.set(path, folder);
+    this.folderChanges += 1;
     above?.folders.add(nameOf(path));
     return folder;
   }
@@ -223,6 +226,7 @@ export class Manifest {
       if (inner !== undefined) gone.push(...this.removeFolder(inner));
     }
     this.folders.delete(folder.path);
+    this.folderChanges += 1;
     this.folders.get(parentOf(folder.path))?.folders.delete(nameOf(folder.path));
     return gone;
   }

@@ -77,6 +77,7 @@ export const isFolder = (entered: Entered): entered is Folder => entered !== "mi
 export const wayTo = (entered: Exclude<Entered, Folder>): string => (entered === "missing" ? "its folder is not there" : entered.refused);
 const isNothingThere = (entered: Exclude<Entered, Folder>): boolean => entered === "missing" || entered.nothing;
 export const temporaryOf = (run: Run, task: Task): string => `.tidemark-${run.id}-${task.n}`;
+const probeOf = (run: Run, task: Task): string => `${temporaryOf(run, task)}.link`;
 const asideOf = (run: Run, task: Task): string => `${temporaryOf(run, task)}.aside`;
 
 /** Only its mode is to change: that is done in place. */
@@ -368,6 +369,7 @@ function moveInto(run: Run, task: Task, from: Place, folder: Folder): string {
 export function resume(run: Run, task: Task): void {
   inside(run, task.station, (station) => {
     run.touched.add(task.station);
+    unlinkIfThere(station.at(probeOf(run, task)));
     resumeTemporary(run, task, station.at(temporaryOf(run, task)));
     const place = station.at(asideOf(run, task));
     const aside = look(place);
@@ -393,14 +395,14 @@ function resumeTemporary(run: Run, task: Task, place: Place): void {
  */
 function removeTorn(run: Run, task: Task, temporary: Place, whole: Seen, place: Place): void {
   const seen = look(place);
-  if (seen?.kind !== "file" || seen.size >= whole.size || hasLinks(run, task)) return;
+  if (seen?.kind !== "file" || seen.size >= whole.size) return;
   const [torn, bytes] = [readFileSync(place), readFileSync(temporary)];
-  if (torn.equals(bytes.subarray(0, torn.length))) setBeside(run, task, task.step.path, place);
+  if (torn.equals(bytes.subarray(0, torn.length)) && !hasLinks(run, task)) setBeside(run, task, task.step.path, place);
 }
 
 function hasLinks(run: Run, task: Task): boolean {
   return inside(run, task.station, (station) => {
-    const [from, to] = [station.at(temporaryOf(run, task)), station.at(`${temporaryOf(run, task)}.link`)];
+    const [from, to] = [station.at(temporaryOf(run, task)), station.at(probeOf(run, task))];
     try {
       run.fault("link", task.step.path);
       linkSync(from, to);

@@ -18,6 +18,8 @@ export interface Wiring {
   /** The state folder, and the spool in it. */
   readonly home: string;
   readonly spool: string;
+  /** Where hooks that wait leave their marks. */
+  readonly barrier: string;
 }
 
 /** A settings file as it was found; `undefined` where there is none. */
@@ -32,8 +34,8 @@ export interface HookEntry {
   readonly command: string;
   /** Seconds. */
   readonly timeout: number;
-  /** spool: moved into the spool by the shell; answer: read and answered by a Node process; drain: spooled, then a drain is started. */
-  readonly by: "spool" | "answer" | "drain";
+  /** spool: moved into the spool by the shell; barrier: the same, and the call waits until its files are safe; answer: read and answered by a Node process; drain: spooled, then a drain is started. */
+  readonly by: "spool" | "barrier" | "answer" | "drain";
 }
 
 /**
@@ -43,8 +45,8 @@ export interface HookEntry {
 const MARK = ": tidemark; ";
 const SERVER = "tidemark";
 
-const SPOOLED = ["UserPromptSubmit", "PreToolUse", "PostToolUse", "PostToolUseFailure", "Stop", "StopFailure", "SubagentStop", "InstructionsLoaded", "PostCompact"];
-const ON_TOOLS = new Set(["PreToolUse", "PostToolUse", "PostToolUseFailure"]);
+const SPOOLED = ["UserPromptSubmit", "PostToolUse", "PostToolUseFailure", "Stop", "StopFailure", "SubagentStop", "InstructionsLoaded", "PostCompact"];
+const ON_TOOLS = new Set(["PostToolUse", "PostToolUseFailure"]);
 
 /**
  * The cheapest hook (docs/capture.md): standard input becomes a file of the spool, by a shell and one `cat`. Exit 0 whatever
@@ -62,7 +64,28 @@ export function spoolLine(folder: string, script?: string): string {
   return `${removed}set -C;umask 077;S=${quoted(folder)};for n in $PPID-$$ $PPID-$$a $PPID-$$b $PPID-$$c;do { cat;exit 0;}>"$S/$n.json";done 2>/dev/null;exec cat >|/dev/null`;
 }
 
-export function hookEntries({ node, script, home, spool: folder }: Wiring): HookEntry[] {
+/** Tools that change no file: without an engine, nobody need be asked about them. */
+const HARMLESS = '"tool_name": *"(Read|Glob|Grep|LS|NotebookRead|WebFetch|WebSearch|TodoWrite|TodoRead|Task[A-Za-z]*|Agent|AskUserQuestion|ExitPlanMode|EnterPlanMode|ToolSearch|Skill|BashOutput|KillShell|SlashCommand)"';
+
+/**
+ * The hook before a call: spooled, and then the call waits until the engine has said that the files are safe, by taking away
+ * the mark that was put beside the payload (engine/barrier.ts); two seconds at most. First it looks without a pause, since
+ * the answer is there within 1 to 2 ms as a rule, then every 10 ms. An engine is the client's child like this shell, and a
+ * file named after both says that it is there; where it was killed, or is not up yet, Node does the same once, slower.
+ */
+function barrierLine({ node, script, home, spool, barrier }: Wiring): string {
+  const there = `[ -x ${quoted(node)} ] && [ -f ${quoted(script)} ]`;
+  const asked = `NODE_EXTRA_CA_CERTS= TIDEMARK_HOME=${quoted(home)} ${quoted(node)} ${quoted(script)} hook PreToolUse --spooled "$S/$n.json" </dev/null >/dev/null 2>&1`;
+  return `[ -f ${quoted(script)} ]||{ cat >/dev/null;exit 0;} 2>/dev/null;set -C;umask 077;S=${quoted(spool)};B=${quoted(barrier)};E=;W=;`
+    + `for e in "$B/$PPID-"*;do kill -0 "\${e##*-}"&&E=1;done 2>/dev/null;`
+    + `for n in $PPID-$$ $PPID-$$a $PPID-$$b $PPID-$$c;do if [ "$E" ];then { :;}>"$B/w-$n";fi;{ cat;W=1;}>"$S/$n.json"&&break;done 2>/dev/null;`
+    + `[ "$W" ]||exec cat >|/dev/null;`
+    + `if [ "$E" ];then i=0;while [ -e "$B/w-$n" ]&&[ $i -lt 1180 ];do i=$((i+1));[ $i -lt 1000 ]||sleep 0.01;done;`
+    + `elif ! grep -qE ${quoted(HARMLESS)} "$S/$n.json" 2>/dev/null&&${there};then ${asked};fi;exit 0`;
+}
+
+export function hookEntries(wiring: Wiring): HookEntry[] {
+  const { node, script, home, spool: folder } = wiring;
   const spool = spoolLine(folder, script);
   const there = `[ -x ${quoted(node)} ] && [ -f ${quoted(script)} ]`;
   // Where Node has gone since, or fails before it has read, what the hook brings is kept all the same.
@@ -76,6 +99,7 @@ export function hookEntries({ node, script, home, spool: folder }: Wiring): Hook
   return [
     { event: "SessionStart", command: answer("SessionStart"), timeout: 10, by: "answer" },
     { event: "SubagentStart", command: answer("SubagentStart"), timeout: 10, by: "answer" },
+    { event: "PreToolUse", matcher: "*", command: MARK + barrierLine(wiring), timeout: 10, by: "barrier" },
     ...SPOOLED.map((event): HookEntry => ({ event, ...(ON_TOOLS.has(event) ? { matcher: "*" } : {}), command: MARK + spool, timeout: 5, by: "spool" })),
     // SessionEnd has 1.5 s unless a settings hook asks for more.
     { event: "SessionEnd", command: end, timeout: 5, by: "drain" },

@@ -2,7 +2,9 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { plural } from "../../base/text.ts";
 import { GRACE } from "../../engine/engine.ts";
+import { Afterwards } from "../../operations/attend.ts";
 import { drainAll } from "../../operations/drain.ts";
+import { attendAfterwards } from "../attending.ts";
 import type { CommandSpec } from "../command.ts";
 
 export const command: CommandSpec = {
@@ -15,7 +17,9 @@ Hooks leave what they are told in a folder and go; an engine that lives as long 
 within a second or two. This does the same once, by hand: after a crash, or where no engine runs.`,
   run: async (_, context) => {
     const store = await context.store();
-    const { taken, damaged } = await drainAll(store, context.home, { clock: Date.now, grace: GRACE, patience: 4000, sleep });
+    const afterwards = new Afterwards();
+    const { taken, damaged } = await drainAll(store, context.home, { clock: Date.now, grace: GRACE, patience: 4000, sleep, heed: (payload, time) => afterwards.heed(payload, time) });
+    attendAfterwards(afterwards, context.home, context.environment);
     context.terminal.answer({ taken, damaged }, () => {
       context.terminal.line(taken + damaged === 0 ? "Nothing was waiting." : `${plural(taken, "hook payload")} taken in.`);
       if (damaged > 0) context.terminal.line(`${plural(damaged, "damaged one")} kept as it was.`);

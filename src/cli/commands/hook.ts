@@ -3,7 +3,9 @@
  * the agent's way, so it ends with 0 whatever happens and at the latest at its deadline, and says nothing on standard
  * error. The payload is safe in the spool before anything else is tried.
  */
+import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
 import { spool } from "../../operations/spool.ts";
 import type { CommandSpec } from "../command.ts";
 import { agentFolder, clock, stateHome, type Variables } from "../environment.ts";
@@ -30,6 +32,8 @@ export async function runHook(words: readonly string[], environment: Variables):
   const asked = words.includes("--deadline") ? Number(words[words.indexOf("--deadline") + 1]) : DEADLINE;
   const deadline = Number.isFinite(asked) && asked > 0 ? asked : DEADLINE;
   const trace = (words: string): void => void ((environment["TIDEMARK_TRACE"] ?? "") !== "" && process.stderr.write(`tidemark hook: ${words}\n`));
+  const spooled = words.includes("--spooled") ? words[words.indexOf("--spooled") + 1] : undefined;
+  if (spooled !== undefined) return await beforeCall(spooled, words, environment, trace);
   let held = "";
   const timer = setTimeout(() => {
     trace(`${deadline} ms are over`);
@@ -59,6 +63,30 @@ export async function runHook(words: readonly string[], environment: Variables):
   }
   return 0;
 }
+
+/**
+ * Without an engine the call waits for this process. The first look at a tree can take longer than a call may be kept: a
+ * process of its own does it then, and goes on with it when the call no longer waits.
+ */
+async function beforeCall(spooled: string, words: readonly string[], environment: Variables, trace: (words: string) => void): Promise<number> {
+  try {
+    const { attendCall, isNew } = await import("../attending.ts");
+    const home = stateHome(environment);
+    const { cwd } = JSON.parse(readFileSync(spooled, "utf8")) as { cwd: string };
+    if (words.includes("--all") || !isNew(cwd, home, environment)) attendCall(spooled, home, environment);
+    else {
+      const child = spawn(process.execPath, [process.argv[1]!, "hook", ...words, "--all"], { detached: true, stdio: "ignore", env: environment });
+      child.unref();
+      await Promise.race([new Promise((done) => child.once("exit", done)), sleep(FIRST_LOOK)]);
+    }
+  } catch (error) {
+    trace(String((error as Error).stack));
+  }
+  return 0;
+}
+
+/** As long as a hook waits for an engine, in milliseconds. */
+const FIRST_LOOK = 2000;
 
 /** Only where there is something to answer. */
 const loadAnswer = (): Promise<typeof import("../answer.ts")> => import("../answer.ts");

