@@ -2,6 +2,7 @@
 import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Worker } from "node:worker_threads";
 import { brotliCompressSync, constants } from "node:zlib";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { sha256Hex } from "../../base/hash.ts";
@@ -197,6 +198,35 @@ describe("checkpoints on disk", () => {
     expect(waiting()).toEqual({ n: 0 });
     store.put(Buffer.alloc(LARGE, "x"));
     expect(waiting()).toEqual({ n: 0 });
+  });
+
+  test("a file that is being written is put whole or not at all", async () => {
+    const store = open();
+    const path = join(folder, "busy");
+    writeFileSync(path, Buffer.alloc(2 * LARGE));
+    const writer = new Worker(
+      `const { openSync, writeSync } = require("node:fs");
+       const fd = openSync(${JSON.stringify(path)}, "r+");
+       const sleeper = new Int32Array(new SharedArrayBuffer(4));
+       for (let n = 1; ; n++) {
+         for (let at = 0; at < ${2 * LARGE}; at += 65536) writeSync(fd, Buffer.alloc(65536, n), 0, 65536, at);
+         Atomics.wait(sleeper, 0, 0, n % 5 === 0 ? 40 : 1);
+       }`,
+      { eval: true },
+    );
+    try {
+      const outcomes = { whole: 0, none: 0 };
+      for (let i = 0; (i < 40 || outcomes.whole === 0 || outcomes.none === 0) && i < 1000; i++) {
+        const id = store.putFile(path);
+        outcomes[id === undefined ? "none" : "whole"]++;
+        if (id !== undefined) expect(new Set(store.content(id)!).size).toBe(1);
+      }
+      expect(outcomes.none).toBeGreaterThan(0);
+      expect(outcomes.whole).toBeGreaterThan(0);
+    } finally {
+      await writer.terminate();
+    }
+    expect(readdirSync(join(folder, "files")).filter((name) => name.startsWith("temp-"))).toEqual([]);
   });
 
   test("temporary files of killed processes go when they are old, and files whose row was rolled back", () => {

@@ -50,6 +50,9 @@ class SqliteCheckpointStore implements CheckpointStore {
   #depth = 0;
   /** What can only be done once the transaction has been committed. */
   #afterwards: (() => void)[] = [];
+  /** SQLite gave up the whole transaction by itself, as it may on a full disk: what came after would be committed alone. */
+  #isLost = false;
+  /** Whether the names of the database's files have been synced. */
   #isNamed = false;
   #closed = false;
 
@@ -105,12 +108,13 @@ class SqliteCheckpointStore implements CheckpointStore {
         const previous = newest === undefined ? Buffer.alloc(0) : bufferOf(newest["id"]);
         const id = checkpointId(previous.toString("hex"), checkpoint);
         const { origin, rest } = splitActor(actor);
+        const row = { tree: textToBytes(checkpoint.tree), id: Buffer.from(id, "hex"), time, kind: packKind(kind), flags: 0, origin, body: packBody(rest, coverage, checkpoint) };
         const { lastInsertRowid } = this.#file
-          .sql("INSERT INTO checkpoint (tree, id, previous, time, kind, flags, origin, body) VALUES (?, ?, ?, ?, ?, 0, ?, ?)")
-          .run(tree, Buffer.from(id, "hex"), previous, time, packKind(kind), this.#originId(origin), packBody(rest, coverage, checkpoint));
+          .sql("INSERT INTO checkpoint (tree, id, previous, time, kind, flags, origin, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)")
+          .run(tree, row.id, previous, time, row.kind, row.flags, this.#originId(origin), row.body);
         const seq = Number(lastInsertRowid);
         this.#insertChanges(seq, tree, checkpoint.changes);
-        return this.#get(seq);
+        return toCheckpoint({ ...row, seq }, () => 1);
       }),
     );
   }
@@ -283,6 +287,7 @@ class SqliteCheckpointStore implements CheckpointStore {
   #write<T>(body: () => T): T {
     if (this.#depth > 0) return this.#within(body);
     this.#depth = 1;
+    this.#isLost = false;
     let afterwards: (() => void)[];
     let result: T;
     try {
@@ -299,32 +304,31 @@ class SqliteCheckpointStore implements CheckpointStore {
   /** All of it from one moment: another process may rest a delta on something else between two looks. */
   #read<T>(body: () => T): T {
     if (this.#depth > 0) return body();
-    const { database } = this.#file;
-    database.exec("BEGIN");
+    this.#file.sql("BEGIN").run();
     try {
       return body();
     } finally {
-      database.exec("COMMIT");
+      this.#file.sql("COMMIT").run();
     }
   }
 
   /** A part of a transaction that can fail without the whole. */
   #within<T>(body: () => T): T {
-    const { database } = this.#file;
+    if (this.#isLost) throw new TidemarkError("DISK_FULL", "The transaction was given up");
     const scheduled = this.#afterwards.length;
-    database.exec("SAVEPOINT part");
+    this.#file.sql("SAVEPOINT part").run();
     this.#depth++;
     try {
       const result = body();
-      database.exec("RELEASE part");
+      this.#file.sql("RELEASE part").run();
       return result;
     } catch (error) {
       this.#afterwards.length = scheduled;
       try {
-        database.exec("ROLLBACK TO part; RELEASE part");
+        this.#file.database.exec("ROLLBACK TO part; RELEASE part");
       } catch (second) {
-        // After a full disk SQLite may have rolled back the whole by itself.
         if (!/no such savepoint|no transaction/i.test(String(second))) throw new AggregateError([error, second], "rollback failed");
+        this.#isLost = true;
       }
       throw error;
     } finally {

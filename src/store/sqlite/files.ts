@@ -110,8 +110,10 @@ export function openOne(path: string, steps: readonly string[], { synchronous, h
 
 function makePrivate(path: string): void {
   try {
-    closeSync(openSync(path, "a", 0o600));
+    // Never one that is there: closing it here would drop the locks that another thread of this process has on it.
+    closeSync(openSync(path, "wx", 0o600));
   } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return;
     const known = asTidemarkError(error);
     throw known.code === "INTERNAL" ? new TidemarkError("HOME_UNWRITABLE", `${path} cannot be made (${(error as NodeJS.ErrnoException).code})`, { cause: error }) : known;
   }
