@@ -103,7 +103,9 @@ export class Contents {
   }
 
   find(name: Uint8Array): Row | undefined {
-    return this.#file.sql("SELECT id, name, size, form, fresh FROM content WHERE substr(name, 1, 8) = substr(?1, 1, 8) AND name = ?1").get(name);
+    const row = this.#file.sql(`SELECT id, size, form, fresh FROM content WHERE ${IS_NAMED}`).get(name);
+    // Not asked for, since every blob that comes back is a buffer of its own.
+    return row === undefined ? undefined : Object.assign(row, { name });
   }
 
   /** Under the write lock: what a content is kept as, in place of what it was. */
@@ -162,7 +164,7 @@ export class Contents {
   }
 
   generation(): number {
-    return Number(this.#file.sql("SELECT value FROM note WHERE name = 'generation'").get()?.["value"] ?? 1);
+    return Number(this.#file.sql(`SELECT ${GENERATION} AS value`).get()!["value"]);
   }
 
   #checkOne(id: number): Problem | undefined {
@@ -193,14 +195,19 @@ export class Contents {
 
   #insert(name: Buffer, size: number, form: number, bytes: Uint8Array): void {
     this.#transactions.write(() => {
-      // Under the lock again: another process may have put it meanwhile.
-      if (this.#refresh(name)) return;
-      this.#insertBody(this.#insertRow(name, size, form), bytes);
+      const id = this.#insertRow(name, size, form);
+      // Another process may have put it meanwhile.
+      if (id === undefined) this.#refresh(name);
+      else this.#insertBody(id, bytes);
     });
   }
 
-  #insertRow(name: Buffer, size: number, form: number): number {
-    return Number(this.#file.sql("INSERT INTO content (name, size, form, fresh) VALUES (?, ?, ?, ?)").run(name, size, form, this.generation()).lastInsertRowid);
+  /** Undefined where there is one. */
+  #insertRow(name: Buffer, size: number, form: number): number | undefined {
+    const { changes, lastInsertRowid } = this.#file
+      .sql(`INSERT INTO content (name, size, form, fresh) SELECT ?1, ?2, ?3, ${GENERATION} WHERE NOT EXISTS (SELECT 1 FROM content WHERE ${IS_NAMED})`)
+      .run(name, size, form);
+    return Number(changes) === 0 ? undefined : Number(lastInsertRowid);
   }
 
   #insertBody(id: number, bytes: Uint8Array, base?: number): void {
@@ -217,9 +224,7 @@ export class Contents {
       this.#transactions.write(() => {
         if (this.#refresh(name)) return;
         this.#large.place(temporary, name.toString("hex"));
-        const row = this.find(name);
-        if (row === undefined) this.#insertRow(name, size, FILE_UNSYNCED);
-        else this.#file.sql("UPDATE content SET form = ?, fresh = ? WHERE id = ?").run(FILE_UNSYNCED, this.generation(), row["id"]!);
+        if (this.#insertRow(name, size, FILE_UNSYNCED) === undefined) this.#file.sql(`UPDATE content SET form = ?2, fresh = ${GENERATION} WHERE ${IS_NAMED}`).run(name, FILE_UNSYNCED);
       });
     } finally {
       this.#large.discard(temporary);
@@ -257,6 +262,10 @@ export class Contents {
     }
   }
 }
+
+const GENERATION = "coalesce((SELECT value FROM note WHERE name = 'generation'), 1)";
+/** Of the one with this name, which is the first value of the statement; the beginning of it is what the index has. */
+const IS_NAMED = "substr(content.name, 1, 8) = substr(?1, 1, 8) AND content.name = ?1";
 
 const PARTS = 2048;
 const OF_CONTENT = `id >= ?1 * ${PARTS} AND id < (?1 + 1) * ${PARTS}`;
