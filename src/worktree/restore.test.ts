@@ -201,6 +201,9 @@ describe("what is left alone", () => {
     const step = { path: "a", expected: b.version(OLD), target: b.version(NEW), stamp: look(b.at("a"))! };
     expect(b.restore([step])[0]!.outcome).toBe("conflict");
     expect(b.text("a")).toBe("OLD bytes\n");
+    const onlyMode = { ...step, target: b.version(OLD, 0o755) };
+    expect(b.restore([{ ...onlyMode, stamp: look(b.at("a"))! }])[0]!.outcome).toBe("conflict");
+    expect(statSync(b.at("a")).mode & 0o777).toBe(0o644);
   });
 
   test("a folder in the way, a folder that has become a file, a device", () => {
@@ -501,7 +504,11 @@ describe("after a crash", () => {
         const steps: RestoreStep[] = [{ path: "a", expected: b.put("a", OLD), target: b.version(NEW) }];
         expect(() => b.restore(steps, { id: "x", fault: once(moment, "a", crash) })).toThrow("crash");
         const aside = [".tidemark-x-0.aside", "a"].map(b.at).find((path) => existsSync(path))!;
-        if (hand === "write") writeFileSync(aside, "mine");
+        if (hand === "write") {
+          writeFileSync(aside, "mine");
+          // With times that do not tell.
+          utimesSync(aside, 1_600_000_000, 1_600_000_000);
+        }
         else rmSync(b.at("a"), { force: true });
         if (hand === "make anew") writeFileSync(b.at("a"), "mine");
         const [recovered] = b.recover();
@@ -512,6 +519,28 @@ describe("after a crash", () => {
         expect(b.journals()).toEqual([]);
       }
     }
+  });
+
+  test("between putting back and taking away the other name: one file, as it was", () => {
+    const b = bench();
+    const steps: RestoreStep[] = [{ path: "a", expected: b.put("a", OLD), target: b.version(NEW) }];
+    const fault = (moment: Moment): void => {
+      if (moment === "checked") writeFileSync(b.at("a"), "mine");
+      if (moment !== "back") return;
+      linkSync(b.at(".tidemark-x-0.aside"), b.at("a"));
+      crash();
+    };
+    expect(() => b.restore(steps, { id: "x", fault })).toThrow("crash");
+    expect(b.recover()[0]!.outcomes).toEqual([{ path: "a", outcome: "conflict", reason: "it was changed meanwhile" }]);
+    expect([b.all(), b.text("a")]).toEqual([["a"], "mine"]);
+  });
+
+  test("for what is done already no bytes are needed", () => {
+    const { b, steps, may } = prepared();
+    expect(() => b.restore(steps, { ...may, fault: once("settle", "link", crash) })).toThrow("crash");
+    b.contents.clear();
+    expect(b.recover()[0]!.outcomes.map(({ outcome }) => outcome)).toEqual(["deleted", "deleted", ...Array(5).fill("written")]);
+    isDone(b);
   });
 
   test("bytes that are not to be had any more: what stood there is put back", () => {

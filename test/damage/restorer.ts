@@ -64,8 +64,8 @@ const JOBS: Record<string, (folder: string, ...args: string[]) => void | Promise
       const text = `${seed} ${n} ${"hammered ".repeat(Math.floor(random() * 200))}`;
       const kind = random();
       if (kind < 0.35) {
-        writeFileSync(join(folder, "tree", ".hammer"), text);
-        renameSync(join(folder, "tree", ".hammer"), place);
+        writeFileSync(join(folder, "hammer"), text);
+        renameSync(join(folder, "hammer"), place);
       } else if (kind < 0.7 || !existsSync(place)) {
         const descriptor = openSync(place, "w");
         writeSync(descriptor, text.slice(0, 5));
