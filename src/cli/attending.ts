@@ -2,25 +2,34 @@
  * Attending trees without an engine: by a command that takes in what hooks have left, or by the hook before a call itself.
  * The same as the engine does (engine/trees.ts), once.
  */
-import { readFileSync, statSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { homedir } from "node:os";
-import { basename } from "node:path";
+import { basename, join } from "node:path";
 import { told } from "../agents/claude-code/calls.ts";
 import { asTidemarkError } from "../base/errors.ts";
 import { Attendant, type Afterwards } from "../operations/attend.ts";
+import { logCheckpoints } from "../operations/checkpoint-log.ts";
 import { Keeper } from "../operations/keeper.ts";
 import { listSpool } from "../operations/spool.ts";
 import { isInterrupted, recover } from "../operations/undo.ts";
 import { openCheckpointStore } from "../store/sqlite/checkpoints.ts";
 import type { CheckpointStore } from "../store/checkpoints.ts";
+import type { Store } from "../store/store.ts";
 import { treeOf } from "../worktree/project.ts";
 import type { Variables } from "./environment.ts";
 import { isAlive } from "./processes.ts";
 
 type Tree = { readonly attendant: Attendant; readonly keeper: Keeper };
 
-export function attendAfterwards(afterwards: Afterwards, home: string, environment: Variables): void {
+export async function attendAfterwards(afterwards: Afterwards, log: Store, home: string, environment: Variables): Promise<void> {
   withTrees(home, environment, (open) => afterwards.attend(open));
+  if (!existsSync(join(home, "checkpoints.db"))) return;
+  const store = openCheckpointStore(home);
+  try {
+    await logCheckpoints(log, store);
+  } finally {
+    store.close();
+  }
 }
 
 /** Before a call, with its payload in the spool: what other hooks of this client have said before is set down first. */

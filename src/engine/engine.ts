@@ -6,13 +6,22 @@
  * `tidemark drain` takes it in. Leaves out the protocol of the client (stdio.ts).
  */
 import { setTimeout as sleep } from "node:timers/promises";
+import { logCheckpoints } from "../operations/checkpoint-log.ts";
 import type { Drain } from "../operations/drain.ts";
 import { refreshSummaries } from "../operations/sessions.ts";
+import type { CheckpointStore } from "../store/checkpoints.ts";
 import type { Leases, Store } from "../store/store.ts";
+
+interface Parts {
+  readonly store: Store;
+  readonly drain: Drain;
+  /** What was kept of the files, to be told to the log. */
+  readonly checkpoints?: CheckpointStore;
+}
 
 export interface EngineOptions {
   /** Opened when it is first needed; asked again where that failed. */
-  readonly open: () => Promise<{ store: Store; drain: Drain }>;
+  readonly open: () => Promise<Parts>;
   /** The tree it works for. */
   readonly root: string;
   readonly pid: number;
@@ -60,7 +69,7 @@ export async function runEngine(options: EngineOptions): Promise<void> {
 
 class Engine {
   readonly #options: EngineOptions;
-  #parts: { store: Store; drain: Drain } | undefined;
+  #parts: Parts | undefined;
   #renewAt = 0;
   #leads = false;
 
@@ -71,7 +80,7 @@ class Engine {
   /** True where there was something to do. */
   async look(): Promise<boolean> {
     const { open, clock, root } = this.#options;
-    const { store, drain } = (this.#parts ??= await open());
+    const { store, drain, checkpoints } = (this.#parts ??= await open());
     const now = clock();
     if (!this.#leads || now >= this.#renewAt) {
       this.#leads = await lead(store, this.#options);
@@ -81,6 +90,7 @@ class Engine {
     this.#options.barrier?.poll();
     if (!this.#leads) return false;
     const { taken, waiting, damaged, grown } = await drain.round({ now, grace: GRACE, root });
+    if (checkpoints !== undefined && taken > 0) await logCheckpoints(store, checkpoints);
     // Folding anew while an answer streams in would be work for nothing: the list is brought up to date when it is quiet.
     if (taken + damaged > 0 && waiting === 0) await refreshSummaries(store);
     return taken + waiting + damaged > 0 || grown;
@@ -103,6 +113,7 @@ class Engine {
     } catch (error) {
       this.#options.onTrouble(error);
     } finally {
+      this.#parts.checkpoints?.close();
       await store.close();
     }
   }

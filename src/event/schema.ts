@@ -96,6 +96,19 @@ export const PAYLOADS = {
   "task.noted": z
     .strictObject({ whole: z.boolean().describe("true: this is the whole list; false: only these changed"), tasks: z.array(task) })
     .describe("The agent's plan, as it keeps it."),
+  "checkpoint.sealed": z
+    .strictObject({
+      checkpoint: text.describe("its id, which follows from all it holds"),
+      tree: text,
+      kind: text.describe("call, turn, forced or restore: at which boundary"),
+      by: z.enum(["agent", "restore"]),
+      turn: text.optional().describe("the agent's own id of the prompt"),
+      calls: z.array(text).describe("tool calls that may have made the changes"),
+      undoes: z.array(text).optional().describe("checkpoints that a restore took back"),
+      files: count.describe("how many changed"),
+      skipped: count.describe("how many of them could not be kept"),
+    })
+    .describe("Files that changed were kept; what changed is in the store of checkpoints."),
   linked: z.strictObject({ kind: text, url: text }).describe("Something outside that the session made, such as a pull request."),
   raw: z.strictObject({ kind: text, record: z.unknown() }).describe("A record of an unknown shape, kept as it was."),
   forgotten: z.strictObject({ events: z.array(text), reason: text.optional() }).describe("These events were erased on request; their places in the chain remain."),

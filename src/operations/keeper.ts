@@ -61,7 +61,8 @@ export class Keeper {
 
   /** Throws TREE_REFUSED for a tree that is none. */
   constructor(options: KeeperOptions) {
-    refuse(options.root, options.userHome);
+    const reason = whyRefused(options.root, options.userHome);
+    if (reason !== undefined) throw new TidemarkError("TREE_REFUSED", `Checkpoints are not kept for ${options.root}, ${reason}`);
     this.root = options.root;
     this.#options = options;
     this.#store = options.store;
@@ -417,9 +418,11 @@ export function inTree(root: string, path: string): TreePath | undefined {
   return inside === "" || inside === ".." || inside.startsWith(`..${sep}`) || inside.startsWith(sep) ? undefined : inside.split(sep).join("/");
 }
 
-function refuse(root: string, userHome: string): void {
-  const reason = root === "/" || /^[A-Za-z]:[\\/]?$/.test(root) ? "it is the root of the file system" : root === userHome ? "it is your home folder" : userHome.startsWith(`${root}/`) ? "your home folder is in it" : undefined;
-  if (reason !== undefined) throw new TidemarkError("TREE_REFUSED", `Checkpoints are not kept for ${root}: ${reason}`);
+/** Why no checkpoints are kept for a folder. */
+export function whyRefused(root: string, userHome: string): string | undefined {
+  if (root === "/" || /^[A-Za-z]:[\\/]?$/.test(root)) return "not here: it is the root of the file system";
+  if (root === userHome) return "not here: it is your home folder";
+  return userHome.startsWith(`${root}/`) ? "not here: your home folder is in it" : undefined;
 }
 
 function rest({ note, model, tokens, confidence }: Asked): Partial<NewCheckpoint> {

@@ -77,7 +77,7 @@ describe("a new session", () => {
     expect(events.map(({ id, type, time }) => [id, type, time])).toEqual(["discovered", "assessed", "declared", "recalled"].map((step) => [`new:start:key-new-:${step}`, `start.${step}`, NOW]));
     expect(events[0]!.payload).toEqual({ tree, project: tree, branch: "main", instructions: [{ path: join(tree, "CLAUDE.md"), bytes: 7 }] });
     expect(events[1]!.payload).toEqual({ previous: "old", ending: "completed", live: [] });
-    expect(events[2]!.payload).toMatchObject({ hooks: true, injection: true, engine: false, undo: "none yet" });
+    expect(events[2]!.payload).toMatchObject({ hooks: true, injection: true, engine: false, undo: "what agents do to files, shell commands included" });
     expect(events[3]!.payload).toMatchObject({ from: "old", characters: text.length, tokens: countTokens(text) });
     expect((await store.read("new")).map(({ event }) => event)).toEqual(events);
   });

@@ -16,6 +16,7 @@ import type { Store } from "../store/store.ts";
 import { checkFile } from "../worktree/check.ts";
 import { projectOf, treeOf } from "../worktree/project.ts";
 import { treeState, type Environment, type TreeState } from "../worktree/state.ts";
+import { whyRefused } from "./keeper.ts";
 import { record } from "./record.ts";
 import { briefer } from "./resume.ts";
 import { refreshSummaries, story } from "./sessions.ts";
@@ -268,7 +269,7 @@ class Start {
   }
 
   #declare(paused: boolean): Event {
-    return this.#event("start.declared", "declared", { hooks: true, injection: !paused, engine: this.#options.engine, undo: "none yet", without: [...WITHOUT] });
+    return this.#event("start.declared", "declared", { hooks: true, injection: !paused, engine: this.#options.engine, undo: whyRefused(this.#tree, this.#options.environment["HOME"] ?? "") ?? "what agents do to files, shell commands included", without: [...WITHOUT] });
   }
 
   #event<T extends EventType>(type: T, step: string, payload: Payload<T>): Event {

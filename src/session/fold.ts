@@ -47,6 +47,8 @@ export interface Turn {
   readonly events: readonly Event[];
   readonly compacted: boolean;
   readonly subagents: number;
+  /** The last checkpoint of what it did to files. */
+  readonly checkpoint?: string;
 }
 
 export interface Task {
@@ -225,7 +227,7 @@ function placeRest(drafts: readonly Draft[], ofNode: ReadonlyMap<string, Draft>,
       if (home === undefined && (home = byTime(event.time)) !== undefined) ofThread.set(event.thread, home);
       home?.events.push(event);
     } else if (!CONVERSATION.has(event.type)) {
-      const call = event.type === "files.touched" ? event.payload.call : event.type === "task.noted" ? event.id.replace(/:tasks$/, "") : undefined;
+      const call = event.type === "files.touched" ? event.payload.call : event.type === "task.noted" ? event.id.replace(/:tasks$/, "") : event.type === "checkpoint.sealed" ? event.payload.calls?.[0] : undefined;
       const home = (call === undefined ? undefined : ofCall.get(call)) ?? (event.record === undefined ? undefined : ofNode.get(event.record));
       home?.events.push(event);
     }
@@ -237,6 +239,7 @@ function finish(draft: Draft, n: number): Turn {
   const answers = draft.events.filter((event): event is EventOf<"answer"> => event.type === "answer" && event.thread === undefined);
   const times = draft.events.map((event) => event.time).filter((time) => time > 0);
   const started = draft.words[0]?.time ?? times[0] ?? 0;
+  const sealed = draft.events.findLast((event): event is EventOf<"checkpoint.sealed"> => event.type === "checkpoint.sealed" && event.payload.by === "agent");
   return {
     n,
     id: draft.node?.id ?? draft.events[0]?.id ?? "",
@@ -250,6 +253,7 @@ function finish(draft: Draft, n: number): Turn {
     answers,
     events: draft.events,
     compacted: draft.events.some((event) => event.type === "session.compacted"),
+    ...(sealed === undefined ? {} : { checkpoint: sealed.payload.checkpoint }),
     subagents: new Set(draft.events.flatMap((event) => (event.thread === undefined ? [] : [event.thread]))).size,
   };
 }

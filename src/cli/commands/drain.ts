@@ -19,7 +19,7 @@ within a second or two. This does the same once, by hand: after a crash, or wher
     const store = await context.store();
     const afterwards = new Afterwards();
     const { taken, damaged } = await drainAll(store, context.home, { clock: Date.now, grace: GRACE, patience: 4000, sleep, heed: (payload, time) => afterwards.heed(payload, time) });
-    attendAfterwards(afterwards, context.home, context.environment);
+    await attendAfterwards(afterwards, store, context.home, context.environment);
     context.terminal.answer({ taken, damaged }, () => {
       context.terminal.line(taken + damaged === 0 ? "Nothing was waiting." : `${plural(taken, "hook payload")} taken in.`);
       if (damaged > 0) context.terminal.line(`${plural(damaged, "damaged one")} kept as it was.`);

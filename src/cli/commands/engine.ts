@@ -2,6 +2,7 @@
 import { Drain } from "../../operations/drain.ts";
 import { runEngine } from "../../engine/engine.ts";
 import { serveHandshake } from "../../engine/stdio.ts";
+import { openCheckpointStore } from "../../store/sqlite/checkpoints.ts";
 import { treeOf } from "../../worktree/project.ts";
 import { AGENT } from "../../agents/claude-code/translate.ts";
 import { Barrier } from "../../engine/barrier.ts";
@@ -27,7 +28,7 @@ while it runs; ends with it.`,
     await runEngine({
       open: async () => {
         const store = await context.store();
-        return { store, drain: new Drain(store, context.home) };
+        return { store, drain: new Drain(store, context.home), checkpoints: openCheckpointStore(context.home) };
       },
       root,
       pid: process.pid,

@@ -39,7 +39,7 @@ function turnJson(turn: Turn, whole: boolean): Record<string, unknown> {
     ending: turn.ending,
     calls: turn.calls.length,
     files: turn.files.filter(({ change }) => change !== "read").map(({ path, change, added, removed }) => ({ path, change, added, removed })),
-    checkpoint: null,
+    checkpoint: turn.checkpoint ?? null,
     subagents: turn.subagents,
     compacted: turn.compacted,
     answer: turn.answers.at(-1)?.payload.text ?? null,
