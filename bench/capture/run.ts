@@ -13,6 +13,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { hookEntries, spoolLine } from "../../src/agents/claude-code/install.ts";
 import { backlog, barrierFolder, spoolFolder } from "../../src/operations/spool.ts";
+import { wordsFolder } from "../../src/operations/tell.ts";
 import { listSessions } from "../../src/operations/sessions.ts";
 import { openSqliteStore } from "../../src/store/sqlite/store.ts";
 
@@ -53,7 +54,7 @@ async function benchStart(): Promise<void> {
   const counts = new Map<string, number>();
   for (const { project } of sessions) counts.set(project, (counts.get(project) ?? 0) + 1);
   const [project] = [...counts].sort((a, b) => b[1] - a[1])[0]!;
-  const line = hookEntries({ node: process.execPath, script: cli, home, spool: spoolFolder(home), barrier: barrierFolder(home) }).find(({ event }) => event === "SessionStart")!.command;
+  const line = hookEntries({ node: process.execPath, script: cli, home, spool: spoolFolder(home), barrier: barrierFolder(home), words: wordsFolder(home) }).find(({ event }) => event === "SessionStart")!.command;
   console.log(`## Session start with its brief, a store of ${sessions.length} sessions, ${counts.get(project)} of the project\n`);
   const [starts, bare, resumes]: [number[], number[], number[]] = [[], [], []];
   let characters = 0;

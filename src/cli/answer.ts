@@ -13,6 +13,7 @@ import { leaseName } from "../engine/engine.ts";
 import { catchUp } from "../operations/follow.ts";
 import { readPaused } from "../operations/settings.ts";
 import { isUnattended, UNATTENDED } from "../operations/spool.ts";
+import { inWords, takeWords } from "../operations/tell.ts";
 import { prepareStart, recordStart } from "../operations/start.ts";
 import { openDatabase } from "../store/sqlite/driver.ts";
 import { openSqliteStore } from "../store/sqlite/store.ts";
@@ -42,7 +43,10 @@ const PATIENCE = 300;
 
 /** What is to be printed; empty where it is nothing. `known` is called as soon as it is known, before it is recorded. */
 export async function answer(payload: string, settings: AnswerSettings, known: (text: string) => void): Promise<string> {
-  const asked = askedBy(JSON.parse(payload));
+  const told: unknown = JSON.parse(payload);
+  const words = wordsFor(told, settings.home);
+  if (words !== undefined) return words;
+  const asked = askedBy(told);
   if (asked === undefined) return "";
   const { store, writable } = await open(settings.home);
   try {
@@ -62,6 +66,14 @@ export async function answer(payload: string, settings: AnswerSettings, known: (
   } finally {
     await store.close();
   }
+}
+
+/** At a prompt: what was put back since the session's last one. */
+function wordsFor(payload: unknown, home: string): string | undefined {
+  const { hook_event_name: event, session_id: session } = payload as { hook_event_name?: unknown; session_id?: unknown };
+  if (event !== "UserPromptSubmit" || typeof session !== "string") return undefined;
+  const text = inWords(takeWords(home, session));
+  return text === "" ? "" : answerTo({ event }, `<tidemark kind="undo">\n${text}\n</tidemark>`);
 }
 
 /** An engine has done it for the session's own subagents; what takes too long is gone on without. */

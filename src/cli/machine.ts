@@ -4,6 +4,7 @@ import { homedir, tmpdir } from "node:os";
 import { basename, delimiter, isAbsolute, join } from "node:path";
 import type { Machine } from "../operations/init.ts";
 import { barrierFolder, spoolFolder } from "../operations/spool.ts";
+import { wordsFolder } from "../operations/tell.ts";
 import type { Context } from "./command.ts";
 
 export function machineOf({ environment, configDir, home, now }: Context): Machine {
@@ -13,7 +14,7 @@ export function machineOf({ environment, configDir, home, now }: Context): Machi
     // With CLAUDE_CONFIG_DIR everything of the client is there, otherwise this one file stands beside its folder.
     accountFile: join((environment["CLAUDE_CONFIG_DIR"] ?? "") === "" ? homedir() : configDir, ".claude.json"),
     managedDir: { darwin: "/Library/Application Support/ClaudeCode", win32: "C:\\Program Files\\ClaudeCode" }[process.platform as string] ?? "/etc/claude-code",
-    wiring: { node: lastingNode(process.execPath, searchPath), script: realpathSync(process.argv[1]!), home, spool: spoolFolder(home), barrier: barrierFolder(home) },
+    wiring: { node: lastingNode(process.execPath, searchPath), script: realpathSync(process.argv[1]!), home, spool: spoolFolder(home), barrier: barrierFolder(home), words: wordsFolder(home) },
     searchPath,
     tempDir: realpathSync(tmpdir()),
     ci: !["", "0", "false"].includes(environment["CI"] ?? ""),

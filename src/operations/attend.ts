@@ -127,9 +127,12 @@ export class Attendant {
     return path === undefined ? this.look("call") : { sealed: this.#keeper.lookAt(path, "call", { call: what.call!.id }), looked: false };
   }
 
-  /** Calls of which no end was told: broken off, or refused. */
-  #endCalls({ session }: Told, time: number): void {
-    for (const call of this.#store.calls(this.#keeper.root)) if (call.session === session && call.ended === undefined && call.started < time) this.#keeper.callEnded(call.id, time, false);
+  /** Calls of which no end was told: broken off, or refused; at the end of a session also what they had left running. */
+  #endCalls({ session, kind }: Told, time: number): void {
+    for (const call of this.#store.calls(this.#keeper.root)) {
+      const over = call.ended === undefined ? call.started < time : kind === "end" && call.background === true;
+      if (call.session === session && over) this.#keeper.callEnded(call.id, time, false);
+    }
   }
 }
 

@@ -22,7 +22,7 @@ function box(files: Record<string, string> = {}): Box {
     configDir,
     accountFile: join(root, ".claude.json"),
     managedDir: join(root, "managed"),
-    wiring: { node: process.execPath, script: "/opt/tidemark/dist/tidemark.js", home: join(root, "state"), spool: join(root, "state/spool"), barrier: join(root, "state/barrier") },
+    wiring: { node: process.execPath, script: "/opt/tidemark/dist/tidemark.js", home: join(root, "state"), spool: join(root, "state/spool"), barrier: join(root, "state/barrier"), words: join(root, "state/tell") },
     searchPath: "",
     tempDir: "/nowhere",
     ci: false,
@@ -346,7 +346,7 @@ describe("said", () => {
   ])("%s", (_, files, words) => expect(warned(files)).toEqual([expect.stringMatching(words)]));
 
   test("a place that gets cleaned up, with the way out", () => {
-    const wiring = { node: "/usr/bin/node", script: "/home/u/.npm/_npx/ab12/node_modules/tidemark/dist/tidemark.js", home: "/h", spool: "/h/spool", barrier: "/h/barrier" };
+    const wiring = { node: "/usr/bin/node", script: "/home/u/.npm/_npx/ab12/node_modules/tidemark/dist/tidemark.js", home: "/h", spool: "/h/spool", barrier: "/h/barrier", words: "/h/tell" };
     expect(warned(both, { wiring })).toEqual([expect.stringMatching(/_npx.*npm install -g tidemark && tidemark init$/)]);
     expect(warned(both, { wiring: { ...wiring, script: "/tmp/x/tidemark.js" }, tempDir: "/tmp" })).toHaveLength(1);
     expect(warned(both, { tempDir: "/opt/tide" })).toEqual([]);

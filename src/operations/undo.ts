@@ -7,7 +7,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { TidemarkError } from "../base/errors.ts";
+import { asTidemarkError, TidemarkError } from "../base/errors.ts";
 import { lastUndo } from "../checkpoint/chain.ts";
 import { mergeText } from "../checkpoint/merge.ts";
 import { isVersion, type Actor, type Checkpoint, type ContentId, type Entry, type PlanItem, type State, type TreePath } from "../checkpoint/model.ts";
@@ -111,22 +111,30 @@ export function carryOut(items: readonly PlanItem[], doing: readonly PlanItem[],
     const stamp = keeper.stampOf(path);
     return { path, expected, target: targets.get(path)!, ...(stamp === undefined ? {} : { stamp: { ...stamp, size: BigInt(stamp.size) } }) };
   });
+  const outcomes = leavingNoNote(note, () => applyRestore(steps, {
+    root: keeper.root, holding, id, read: (content) => readContent(store, content),
+    mayRemoveDirectory: (path) => beganSince(keeper.root, path, began),
+  }));
+  // What someone else wrote there in the meantime is not of our making.
+  const restore = keeper.restored(actor, outcomes.flatMap(({ path, outcome }) => (outcome === "written" || outcome === "deleted" ? [path] : [])));
+  rmSync(note, { force: true });
+  const conflicts = outcomes.flatMap(({ path, outcome, reason, copy }): Conflict[] => (outcome === "conflict" || outcome === "refused" || copy !== undefined ? [{ path, reason: reason ?? "", ...(copy === undefined ? {} : { copy }) }] : []));
+  const failed = new Map(outcomes.flatMap(({ path, outcome, reason }) => (outcome === "conflict" || outcome === "refused" ? [[path, reason ?? ""] as const] : [])));
+  return {
+    plan: items.map((item) => (failed.has(item.path) ? { ...item, action: "refuse" as const, reason: failed.get(item.path)!, target: item.expected } : item)),
+    ...(restore === undefined ? {} : { restore }),
+    applied: outcomes.some(({ outcome }) => outcome === "written" || outcome === "deleted"),
+    conflicts,
+  };
+}
+
+/** A refusal changes nothing, so that nobody need know of it. Anything else leaves a journal, and the next one has to know whose it is. */
+function leavingNoNote<T>(note: string, body: () => T): T {
   try {
-    const outcomes = applyRestore(steps, {
-      root: keeper.root, holding, id, read: (content) => readContent(store, content),
-      mayRemoveDirectory: (path) => beganSince(keeper.root, path, began),
-    });
-    const restore = keeper.restored(actor, paths);
-    const conflicts = outcomes.flatMap(({ path, outcome, reason, copy }): Conflict[] => (outcome === "conflict" || outcome === "refused" || copy !== undefined ? [{ path, reason: reason ?? "", ...(copy === undefined ? {} : { copy }) }] : []));
-    const failed = new Map(outcomes.flatMap(({ path, outcome, reason }) => (outcome === "conflict" || outcome === "refused" ? [[path, reason ?? ""] as const] : [])));
-    return {
-      plan: items.map((item) => (failed.has(item.path) ? { ...item, action: "refuse" as const, reason: failed.get(item.path)!, target: item.expected } : item)),
-      ...(restore === undefined ? {} : { restore }),
-      applied: outcomes.some(({ outcome }) => outcome === "written" || outcome === "deleted"),
-      conflicts,
-    };
-  } finally {
-    rmSync(note, { force: true });
+    return body();
+  } catch (error) {
+    if (asTidemarkError(error).kind !== "internal") rmSync(note, { force: true });
+    throw error;
   }
 }
 

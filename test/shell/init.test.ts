@@ -166,7 +166,7 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))("hooks r
        fs.writeFileSync(${JSON.stringify(`${note}.new`)}, JSON.stringify({ args: process.argv.slice(2), home: process.env.TIDEMARK_HOME, length: stdin.length, pgid }));
        fs.renameSync(${JSON.stringify(`${note}.new`)}, ${JSON.stringify(note)});`,
     );
-    const entries = hookEntries({ node: process.execPath, script, home, spool, barrier: join(home, "barrier") });
+    const entries = hookEntries({ node: process.execPath, script, home, spool, barrier: join(home, "barrier"), words: join(home, "tell") });
     return { home, spool, script, noted: () => (existsSync(note) ? JSON.parse(readFileSync(note, "utf8")) : undefined), entry: (event) => entries.find((each) => each.event === event)! };
   }
 
@@ -206,7 +206,7 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))("hooks r
 
   test("where Node has gone, a start is kept like any other", async () => {
     const { spool, script, home } = wired();
-    const gone = hookEntries({ node: "/nonexistent/node", script, home, spool, barrier: join(home, "barrier") }).find(({ event }) => event === "SessionStart")!;
+    const gone = hookEntries({ node: "/nonexistent/node", script, home, spool, barrier: join(home, "barrier"), words: join(home, "tell") }).find(({ event }) => event === "SessionStart")!;
     expect(await hook(shell, gone.command, PAYLOAD)).toMatchObject({ code: 0, out: "" });
     expect(spooled(spool)).toEqual([PAYLOAD]);
   });

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { randomFrom } from "../../../test/damage/batches.ts";
 import { containers, hookEntries, isBlank, isWired, spoolLine, switches, withHooks, withoutHooks, withoutServer, withServer, type Wiring } from "./install.ts";
 
-const WIRING: Wiring = { node: "/usr/bin/node", script: "/opt/it's here/tidemark.js", home: "/home/a b/state", spool: "/home/a b/state/spool", barrier: "/home/a b/state/barrier" };
+const WIRING: Wiring = { node: "/usr/bin/node", script: "/opt/it's here/tidemark.js", home: "/home/a b/state", spool: "/home/a b/state/spool", barrier: "/home/a b/state/barrier", words: "/home/a b/state/tell" };
 const MOVED: Wiring = { ...WIRING, script: "/elsewhere/dist/tidemark.js" };
 const EVENTS = hookEntries(WIRING).map(({ event }) => event);
 const at = (text: string | undefined): { path: string; text: string | undefined } => ({ path: "/c/settings.json", text });

@@ -20,6 +20,8 @@ export interface Wiring {
   readonly spool: string;
   /** Where hooks that wait leave their marks. */
   readonly barrier: string;
+  /** Where words wait that are to be told to agents. */
+  readonly words: string;
 }
 
 /** A settings file as it was found; `undefined` where there is none. */
@@ -45,7 +47,7 @@ export interface HookEntry {
 const MARK = ": tidemark; ";
 const SERVER = "tidemark";
 
-const SPOOLED = ["UserPromptSubmit", "PostToolUse", "PostToolUseFailure", "Stop", "StopFailure", "SubagentStop", "InstructionsLoaded", "PostCompact"];
+const SPOOLED = ["PostToolUse", "PostToolUseFailure", "Stop", "StopFailure", "SubagentStop", "InstructionsLoaded", "PostCompact"];
 const ON_TOOLS = new Set(["PostToolUse", "PostToolUseFailure"]);
 
 /**
@@ -85,7 +87,7 @@ function barrierLine({ node, script, home, spool, barrier }: Wiring): string {
 }
 
 export function hookEntries(wiring: Wiring): HookEntry[] {
-  const { node, script, home, spool: folder } = wiring;
+  const { node, script, home, spool: folder, words } = wiring;
   const spool = spoolLine(folder, script);
   const there = `[ -x ${quoted(node)} ] && [ -f ${quoted(script)} ]`;
   // Where Node has gone since, or fails before it has read, what the hook brings is kept all the same.
@@ -100,6 +102,8 @@ export function hookEntries(wiring: Wiring): HookEntry[] {
     { event: "SessionStart", command: answer("SessionStart"), timeout: 10, by: "answer" },
     { event: "SubagentStart", command: answer("SubagentStart"), timeout: 10, by: "answer" },
     { event: "PreToolUse", matcher: "*", command: MARK + barrierLine(wiring), timeout: 10, by: "barrier" },
+    // Nothing more than the others, unless words were left for an agent (operations/tell.ts): then Node tells them.
+    { event: "UserPromptSubmit", command: `${MARK}for t in ${quoted(words)}/*.json;do if [ -e "$t" ] && ${there}; then NODE_EXTRA_CA_CERTS= TIDEMARK_HOME=${quoted(home)} ${quoted(node)} ${quoted(script)} hook UserPromptSubmit 2>/dev/null && exit 0; fi; break; done; ${spool}`, timeout: 10, by: "spool" },
     ...SPOOLED.map((event): HookEntry => ({ event, ...(ON_TOOLS.has(event) ? { matcher: "*" } : {}), command: MARK + spool, timeout: 5, by: "spool" })),
     // SessionEnd has 1.5 s unless a settings hook asks for more.
     { event: "SessionEnd", command: end, timeout: 5, by: "drain" },

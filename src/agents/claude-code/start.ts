@@ -42,7 +42,7 @@ export function askedBy(payload: unknown): Asked | undefined {
 }
 
 /** What the hook prints. */
-export function answerTo({ event }: Pick<Asked, "event">, additionalContext: string): string {
+export function answerTo({ event }: { readonly event: Asked["event"] | "UserPromptSubmit" }, additionalContext: string): string {
   return JSON.stringify({ hookSpecificOutput: { hookEventName: event, additionalContext } });
 }
 

@@ -24,7 +24,7 @@ standard error what did.`,
   run: async ({ args, options }) => runHook([...args, "--deadline", String(options["deadline"])], process.env),
 };
 
-const ANSWERED = new Set(["SessionStart", "SubagentStart"]);
+const ANSWERED = new Set(["SessionStart", "SubagentStart", "UserPromptSubmit"]);
 
 /** Reads its own words: one that it does not know, of another version's wiring, must not cost the payload. */
 export async function runHook(words: readonly string[], environment: Variables): Promise<number> {
