@@ -44,6 +44,9 @@ export const RACY = 2_000_000_000n;
 
 const SECOND = 1_000_000_000n;
 
+/** Clocks of files tick up to this much behind the machine's (Linux: every 1 to 10 ms): what is made right after a look seems older than it. */
+const TICK = 20_000_000n;
+
 const STAT = { bigint: true, throwIfNoEntry: false } as const;
 
 /** Beyond this many files a tree is not looked at to its end; what is left out is said. */
@@ -296,7 +299,7 @@ class Scan {
     if (scanned === 0n) return false;
     // Where a file system keeps no time of birth, Node gives that of the last change, or 0.
     const born = birthtimeNs === 0n ? ctimeNs : birthtimeNs;
-    return born < scanned && !(this.#inodes ??= this.#manifest.inodes()).has(ino);
+    return born < scanned - TICK && !(this.#inodes ??= this.#manifest.inodes()).has(ino);
   }
 
   #hasTracked(index: GitIndex | undefined, folder: TreePath): boolean {
