@@ -33,6 +33,7 @@ export const ERRORS = {
   TREE_BUSY: { kind: "environment", hint: "Wait for it to end, then repeat the command.", meaning: "Another Tidemark process has been at work on this tree for a long time." },
   CHECKPOINT_UNKNOWN: { kind: "user", hint: "tidemark checkpoints", meaning: "No checkpoint, turn or call of this tree goes by that name." },
   NOTHING_TO_UNDO: { kind: "user", hint: "tidemark checkpoints", meaning: "No agent has changed a file here that could be taken back." },
+  NOTHING_DONE: { kind: "user", hint: "The same command with --merge or --force.", meaning: "Every file that an undo, redo or restore is about was kept or refused, so nothing was written." },
   NO_CHECKPOINTS: { kind: "user", hint: "tidemark init wires it into the agent; tidemark checkpoint makes one now.", meaning: "No checkpoint of this tree is kept." },
   FORGET_NEEDS_TARGET: { kind: "user", hint: "tidemark forget SESSION, or --event ID, or --matching TEXT", meaning: "`forget` was not told what to forget." },
   FORGET_NEEDS_YES: { kind: "user", hint: "The same command with --yes erases for good.", meaning: "Erasing cannot be undone, so it must be confirmed." },

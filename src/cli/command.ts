@@ -13,6 +13,8 @@ export interface CommandSpec {
   /** Arguments as in the usage line: "[session]" or "<query...>". */
   readonly args: string;
   readonly options: readonly Option[];
+  /** It takes paths after `--`. */
+  readonly paths?: true;
   /** First line: the summary. The rest is the help page. */
   readonly help: string;
   readonly run: (input: Input, context: Context) => Promise<number>;
@@ -20,6 +22,8 @@ export interface CommandSpec {
 
 export interface Input {
   readonly args: readonly string[];
+  /** What stood after `--`, for a command that takes paths. */
+  readonly paths: readonly string[];
   readonly options: Readonly<Record<string, string | boolean | undefined>>;
 }
 

@@ -22,6 +22,9 @@ export const COMMANDS: Record<string, () => Promise<{ command: CommandSpec }>> =
   show: () => import("./commands/show.ts"),
   search: () => import("./commands/search.ts"),
   resume: () => import("./commands/resume.ts"),
+  undo: () => import("./commands/undo.ts"),
+  redo: () => import("./commands/redo.ts"),
+  restore: () => import("./commands/restore.ts"),
   export: () => import("./commands/export.ts"),
   verify: () => import("./commands/verify.ts"),
   doctor: () => import("./commands/doctor.ts"),
@@ -69,13 +72,17 @@ export async function main(argv: readonly string[], environment: NodeJS.ProcessE
         return opened;
       },
     };
+    const cut = argv.indexOf("--");
+    let paths: readonly string[] = [];
+    let given = argv;
     for (const [each, load] of Object.entries(COMMANDS)) {
       // Only the command that is called is loaded; help lists all of them and may take its time.
       if (name !== undefined && each !== name) continue;
       const { command } = await load();
-      declare(program, each, command, async (input) => void (outcome = await command.run(input, context)));
+      if (each === name && command.paths === true && cut >= 0) [given, paths] = [argv.slice(0, cut), argv.slice(cut + 1)];
+      declare(program, each, command, async (input) => void (outcome = await command.run({ ...input, paths }, context)));
     }
-    const words = asked === undefined && !argv.some((word) => ["--help", "-h", "--version", "-V"].includes(word)) ? ["status", ...argv] : [...argv];
+    const words = asked === undefined && !argv.some((word) => ["--help", "-h", "--version", "-V"].includes(word)) ? ["status", ...given] : [...given];
     await program.parseAsync(words, { from: "user" });
     return outcome;
   } catch (error) {
@@ -100,6 +107,7 @@ function declare(program: Command, name: string, spec: CommandSpec, run: (input:
   const sub = program.command(name).summary(help.split("\n", 1)[0]!).description(help);
   if (spec.args !== "") for (const arg of spec.args.split(" ")) sub.argument(arg);
   for (const option of spec.options) sub.option(option.flags, option.text, option.default);
+  if (spec.paths === true) sub.usage(["[options]", spec.args, "[-- path...]"].filter((part) => part !== "").join(" "));
   sub.option("--json", "print one JSON document instead of text");
   sub.action(async (...received: unknown[]) => {
     const args = received.slice(0, -2).flat().filter((arg): arg is string => typeof arg === "string");

@@ -1,0 +1,107 @@
+/**
+ * The tree a command is called in, with its checkpoints: which one it is, its keeper and its store, opened and closed here.
+ * Paths as they are typed become paths of the tree.
+ */
+import { existsSync, realpathSync } from "node:fs";
+import { homedir } from "node:os";
+import { basename, dirname, join, resolve } from "node:path";
+import { randomBytes } from "node:crypto";
+import { TidemarkError } from "../base/errors.ts";
+import type { TreePath } from "../checkpoint/model.ts";
+import { inTree, Keeper } from "../operations/keeper.ts";
+import { isInterrupted, recover, type UndoDeps } from "../operations/undo.ts";
+import type { CheckpointStore } from "../store/checkpoints.ts";
+import { openCheckpointStore } from "../store/sqlite/checkpoints.ts";
+import { treeOf } from "../worktree/project.ts";
+import type { Context } from "./command.ts";
+import { isAlive } from "./processes.ts";
+
+export interface Tree extends UndoDeps {
+  readonly root: string;
+  readonly environment: Context["environment"];
+}
+
+/** Whether any checkpoint was ever kept on this machine: then there is a store to open. */
+export function hasCheckpoints(home: string): boolean {
+  return existsSync(join(home, "checkpoints.db"));
+}
+
+/** The tree of the folder the command is called in, which need not have checkpoints. What another process left half done is finished first. */
+export async function inThisTree<T>(context: Context, body: (tree: Tree) => Promise<T>): Promise<T> {
+  const { home, environment } = context;
+  const store = openCheckpointStore(home);
+  try {
+    const root = rootOf(context.cwd, store);
+    const tree = { ...treeOptions({ home, environment }), store, root, keeper: keeperOf(store, root, { home, environment }) };
+    if (isInterrupted(home, isAlive)) recover(tree);
+    return await body(tree);
+  } finally {
+    store.close();
+  }
+}
+
+/** The same where it must have checkpoints already; nothing is made for one that has none. */
+export async function inKeptTree<T>(context: Context, body: (tree: Tree) => Promise<T>): Promise<T> {
+  const none = (root: string): TidemarkError => new TidemarkError("NO_CHECKPOINTS", `No checkpoint of ${root} is kept`);
+  if (!hasCheckpoints(context.home)) throw none(treeOf(context.cwd));
+  return inThisTree(context, (tree) => {
+    if (tree.store.newest(tree.root) === 0) throw none(tree.root);
+    return body(tree);
+  });
+}
+
+export function keeperOf(store: CheckpointStore, root: string, { home, environment }: Pick<Context, "home" | "environment">): Keeper {
+  return new Keeper({ ...treeOptions({ home, environment }), store, root });
+}
+
+function treeOptions({ home, environment }: Pick<Context, "home" | "environment">) {
+  // Held against the times of files: the machine's own clock, whatever TIDEMARK_NOW says.
+  return { home, environment, userHome: realHome(), clock: Date.now, pid: process.pid, isAlive };
+}
+
+function realHome(): string {
+  try {
+    return realpathSync(homedir());
+  } catch {
+    // An account without a folder.
+    return homedir();
+  }
+}
+
+/** Without git a tree is the folder an agent was started in; a command may be called further in. */
+function rootOf(cwd: string, store: CheckpointStore): string {
+  const root = treeOf(cwd);
+  if (existsSync(join(root, ".git"))) return root;
+  const known = new Set(store.trees());
+  for (let at = root; ; at = dirname(at)) {
+    if (known.has(at)) return at;
+    if (dirname(at) === at) return root;
+  }
+}
+
+/** Unlike any other, for what has to be told apart. */
+export function uniqueId(): string {
+  return randomBytes(6).toString("hex");
+}
+
+/** Paths as typed, from the folder the command was called in; empty for the whole tree. */
+export function treePaths(given: readonly string[], root: string, cwd: string): TreePath[] {
+  const paths: TreePath[] = [];
+  for (const each of given) {
+    const place = resolve(cwd, each);
+    const at = inTree(root, place) ?? inTree(root, throughLinks(place));
+    if (at !== undefined) paths.push(at);
+    else if (place === root || throughLinks(place) === root) return [];
+    else throw new TidemarkError("BAD_VALUE", `${each} is outside of ${root}, the tree this command is called in`, { hint: "Change into the tree that it is in, then repeat the command." });
+  }
+  return paths;
+}
+
+/** The folder's real place; the file itself may be a link, or gone. */
+function throughLinks(place: string): string {
+  try {
+    return join(realpathSync(dirname(place)), basename(place));
+  } catch {
+    return place;
+  }
+}

@@ -1,0 +1,133 @@
+/** The commands about checkpoints, on the built command line, in trees where agents were at work. */
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, onTestFinished, test } from "vitest";
+import { takeWords } from "../../src/operations/tell.ts";
+import { ask, place, tidemark, type Answer } from "../helpers.ts";
+import { OTHER, SESSION, work, type Work } from "../work.ts";
+
+/** Two turns of one session, one of another, and edits of the person's own. */
+async function someWork(): Promise<Work> {
+  const w = work(onTestFinished);
+  const { world } = w;
+  world.write("app.txt", "one\ntwo\nthree\n");
+  world.write("README.md", "# App\n");
+  world.git("add", "-A");
+  world.git("commit", "-qm", "begin");
+  world.keeper.begin();
+  w.prompt("Add a greeting");
+  w.edit("greet.txt", "Hello\n");
+  w.edit("app.txt", "zero\none\ntwo\nthree\n");
+  world.write("mine.txt", "my own\n");
+  w.prompt("Make it friendlier");
+  w.bash("sed -i s/Hello/Dear/ greet.txt; rm README.md");
+  w.says("Bash", { command: "git push origin main" });
+  w.prompt("Write a test", OTHER);
+  w.bash("echo test > a.test.txt", { session: OTHER });
+  await w.told();
+  return w;
+}
+
+const actions = ({ data }: Answer): Record<string, string> => Object.fromEntries(data.plan.map(({ path, action }: { path: string; action: string }) => [path, action]));
+
+test("undo takes back the last turn of whichever session, says which, and redo brings it back", async () => {
+  const w = await someWork();
+  const before = w.world.tree();
+  const dry = await ask(w.at, ["undo", "--dry-run"]);
+  expect(dry).toMatchObject({ code: 0, ok: true, data: { applied: false, restore: null, conflicts: [], irreversible: [], turns: [{ session: OTHER, n: 1, prompt: "Write a test" }] } });
+  expect(dry.data.plan).toEqual([{ path: "a.test.txt", action: "delete", reason: "created by Bash", added: 0, removed: 1 }]);
+  expect(w.world.tree()).toEqual(before);
+  const plain = await tidemark(w.at, ["undo"]);
+  expect(plain).toMatchObject({ code: 0, err: "" });
+  expect(plain.out).toMatchInlineSnapshot(`
+    "Undo turn 1 of claude-code 6113107f: Write a test
+
+      deleted  a.test.txt  +0 -1
+               created by Bash
+
+    1 deleted. To take this back: tidemark redo
+    The agent will be told at the next prompt.
+    "
+  `);
+  expect(existsSync(join(w.world.root, "a.test.txt"))).toBe(false);
+  expect(await ask(w.at, ["redo"])).toMatchObject({ code: 0, data: { applied: true } });
+  expect(w.world.tree()).toEqual(before);
+  expect(await ask(w.at, ["redo"])).toMatchObject({ code: 1, error: { code: "NOTHING_TO_UNDO" } });
+});
+
+test("undo by number, session and turn; what cannot be undone comes first; what a person made stays", async () => {
+  const w = await someWork();
+  const turn = await ask(w.at, ["undo", "--turn", "2", "--session", "5972"]);
+  expect(turn).toMatchObject({ code: 0, data: { applied: true, irreversible: [{ session: SESSION, turn: 2, tool: "Bash", what: "git: sent commits to a remote", input: "git push origin main" }] } });
+  expect(actions(turn)).toEqual({ "README.md": "write", "greet.txt": "write" });
+  expect(w.world.read("greet.txt")).toBe("Hello\n");
+  expect(await ask(w.at, ["undo", "9"])).toMatchObject({ code: 0, warnings: ["only 2 turns here can be taken back"], data: { applied: true } });
+  expect(Object.keys(w.world.tree())).toEqual(["README.md", "app.txt", "mine.txt"]);
+  expect(w.world.read("app.txt")).toBe("one\ntwo\nthree\n");
+  expect(await ask(w.at, ["undo"])).toMatchObject({ code: 1, error: { code: "NOTHING_TO_UNDO", message: "Every turn here is undone already", hint: expect.stringContaining("tidemark redo") } });
+});
+
+test("undo of one call, by the beginning of its id, and of one path", async () => {
+  const w = await someWork();
+  w.prompt("Greet all of them");
+  const call = w.edit("greet.txt", "Dear all\n");
+  await w.told();
+  expect(actions(await ask(w.at, ["undo", "--call", call]))).toEqual({ "greet.txt": "write" });
+  expect(w.world.read("greet.txt")).toBe("Dear\n");
+  expect(await ask(w.at, ["undo", "--call", "toolu_"])).toMatchObject({ code: 1, error: { code: "CHECKPOINT_UNKNOWN", message: expect.stringContaining("begins the ids of") } });
+  expect(await ask(w.at, ["undo", "--call", "nonesuch"])).toMatchObject({ code: 1, error: { code: "CHECKPOINT_UNKNOWN" } });
+  expect(actions(await ask(w.at, ["undo", "--turn", "2", "--session", "5972", "--", "README.md"]))).toEqual({ "README.md": "write" });
+  mkdirSync(join(w.world.root, "sub"));
+  expect(await ask({ ...w.at, cwd: join(w.world.root, "sub") }, ["undo", "--turn", "1", "--session", "5972", "--dry-run", "--", "../app.txt"])).toMatchObject({ data: { plan: [{ path: "app.txt" }] } });
+  expect(await ask(w.at, ["undo", "--", "/etc/passwd"])).toMatchObject({ code: 1, error: { code: "BAD_VALUE", message: expect.stringContaining("outside of") } });
+});
+
+test("what a person changed since is kept, with the next command; --merge and --force do as they say", async () => {
+  const w = work(onTestFinished);
+  w.world.write("a.txt", "1\n2\n3\n4\n5\n6\n7\n8\n");
+  w.world.keeper.begin();
+  w.prompt("change it");
+  w.edit("a.txt", "1\ntwo\n3\n4\n5\n6\n7\n8\n");
+  w.world.write("a.txt", "1\ntwo\n3\n4\n5\n6\nseven\n8\n");
+  await w.told();
+  const kept = await ask(w.at, ["undo"]);
+  expect(kept).toMatchObject({ code: 1, ok: false, error: { code: "NOTHING_DONE", kind: "user", hint: expect.stringMatching(/--merge.*--force/) }, data: { applied: false, plan: [{ path: "a.txt", action: "keep", reason: expect.stringContaining("you or another program") }] } });
+  expect(await ask(w.at, ["undo", "--merge", "--force"])).toMatchObject({ code: 1, error: { code: "BAD_VALUE" } });
+  expect(await ask(w.at, ["undo", "--merge"])).toMatchObject({ code: 0, data: { applied: true, plan: [{ action: "merge", added: 1, removed: 1 }] } });
+  expect(w.world.read("a.txt")).toBe("1\n2\n3\n4\n5\n6\nseven\n8\n");
+  await ask(w.at, ["redo"]);
+  expect(await ask(w.at, ["undo", "--force"])).toMatchObject({ code: 0, data: { applied: true } });
+  expect(w.world.read("a.txt")).toBe("1\n2\n3\n4\n5\n6\n7\n8\n");
+});
+
+test("agents of this tree are told which files went back, once, also one that is taken up again later", async () => {
+  const w = await someWork();
+  mkdirSync(join(w.at.config, "sessions"), { recursive: true });
+  writeFileSync(join(w.at.config, "sessions", "1.json"), JSON.stringify({ pid: process.pid, sessionId: SESSION, cwd: w.world.root, startedAt: Date.now() }));
+  const { data } = await ask(w.at, ["undo"]);
+  expect(data.told.sort()).toEqual([SESSION, OTHER].sort());
+  const word = { verb: "undo", session: OTHER, tree: w.world.root, time: expect.any(Number), files: [{ path: "a.test.txt", action: "delete" }] };
+  expect(takeWords(w.at.home, SESSION)).toEqual([word]);
+  expect(takeWords(w.at.home, SESSION)).toEqual([]);
+  expect(takeWords(w.at.home, OTHER)).toEqual([word]);
+});
+
+test("restore goes back to a checkpoint, a turn's end, or by force to all of what was there", async () => {
+  const w = await someWork();
+  const first = w.world.store.checkpoints(w.world.root).find(({ actor }) => actor.by === "agent")!;
+  expect(await ask(w.at, ["restore", first.id.slice(0, 6), "--dry-run"])).toMatchObject({ code: 0, data: { irreversible: [{ turn: 2 }], turns: [{ session: SESSION, n: 1 }, { session: SESSION, n: 2 }] } });
+  expect(actions(await ask(w.at, ["restore", "1", "--session", "5972", "--", "greet.txt"]))).toEqual({ "greet.txt": "write" });
+  const all = await ask(w.at, ["restore", first.id, "--force"]);
+  expect(all.code).toBe(0);
+  expect(Object.keys(w.world.tree())).toEqual(["README.md", "app.txt", "greet.txt"]);
+  await ask(w.at, ["redo"]);
+  expect(w.world.read("mine.txt")).toBe("my own\n");
+  expect(await ask(w.at, ["restore", "ffffffff"])).toMatchObject({ code: 1, error: { code: "CHECKPOINT_UNKNOWN", hint: "tidemark checkpoints" } });
+});
+
+test("in a tree without checkpoints each command says so and what to do", async () => {
+  const at = place();
+  expect(await ask(at, ["redo"])).toMatchObject({ code: 1, error: { code: "NO_CHECKPOINTS" } });
+  expect(await ask(at, ["undo"])).toMatchObject({ code: 1, error: { code: "NOTHING_TO_UNDO" } });
+  expect(await ask(at, ["undo", "src/x.ts"])).toMatchObject({ code: 1, error: { code: "BAD_VALUE", hint: expect.stringContaining("tidemark undo -- src/x.ts") } });
+});
