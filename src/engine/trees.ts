@@ -94,7 +94,6 @@ export class Trees {
     for (const tree of this.#trees.values()) {
       if (typeof tree === "string") continue;
       tree.watcher.close();
-      tree.keeper.save();
     }
     this.#trees.clear();
     this.#store?.close();
