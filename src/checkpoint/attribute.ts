@@ -21,6 +21,8 @@ export interface Changed {
   readonly path: TreePath;
   /** When the file was last changed, in nanoseconds since 1970, where it is still there. */
   readonly ctime?: bigint;
+  /** The file stood under another name before: where a folder above it was renamed, it happened later than its own time says. */
+  readonly moved?: boolean;
 }
 
 /** Clocks of files tick up to this much behind the machine's, and never before it, in milliseconds (Linux: every 1 to 10). */
@@ -48,10 +50,10 @@ export function attribute<T extends Changed>(changes: readonly T[], calls: reado
 }
 
 /** A file that was last changed before a call began is not its doing. */
-function couldHave(call: Running, { ctime }: Changed): boolean {
+function couldHave(call: Running, { ctime, moved }: Changed): boolean {
   if (ctime === undefined) return true;
   const changed = Number(ctime / 1_000_000n);
-  return changed >= call.started - TICK && (call.ended === undefined || call.background === true || changed <= call.ended);
+  return (moved === true || changed >= call.started - TICK) && (call.ended === undefined || call.background === true || changed <= call.ended);
 }
 
 function actorOf(candidates: readonly Running[], background: readonly Running[]): Actor {

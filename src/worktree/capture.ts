@@ -35,6 +35,8 @@ export interface CaptureOptions {
 /** A change with what lstat said of the file as its bytes were taken. */
 export interface Captured extends Change {
   readonly stamp?: { readonly mtime: bigint; readonly ctime: bigint; readonly inode: bigint };
+  /** The file stood under another name before. Where a folder above it was renamed, its own times are older than that. */
+  readonly moved?: boolean;
 }
 
 export interface Outcome {
@@ -78,7 +80,7 @@ class Capture {
     for (const slot of gone) this.#leave(slot);
     for (const { slot, stat, lost } of look) this.#read(slot, stat, manifest.stateOf(slot), false, lost);
     // What was there before the last look, out of sight, is not this one's making: nothing may take it away again.
-    for (const { slot, stat, earlier } of fresh) this.#read(slot, stat, earlier ? "unknown" : "absent", true);
+    for (const { slot, stat, earlier, moved } of fresh) this.#read(slot, stat, earlier ? "unknown" : "absent", true, false, moved);
     this.#skipped.push(...blind);
     this.#import();
     if (this.#changes.some(({ path }) => nameOf(path) === ".gitignore")) manifest.doubtFolders();
@@ -95,7 +97,7 @@ class Capture {
     this.#manifest.remove(slot);
   }
 
-  #read(slot: Slot, seen: BigIntStats, before: State, isNew: boolean, lost = false): void {
+  #read(slot: Slot, seen: BigIntStats, before: State, isNew: boolean, lost = false, moved = false): void {
     const manifest = this.#manifest;
     const path = manifest.pathOf(slot);
     if (path === undefined) return;
@@ -122,7 +124,7 @@ class Capture {
       const after = manifest.stateOf(slot);
       if (settling) return;
       if (sameBytes && typeof before === "object" && typeof after === "object" && before.mode === after.mode && before.type === after.type) return;
-      this.#changes.push({ path, before, after, stamp: manifest.stampOf(slot) });
+      this.#changes.push({ path, before, after, stamp: manifest.stampOf(slot), ...(moved && { moved }) });
       return;
     }
     this.#skip(slot, path, stat, before, "changed while it was read", isNew || wasPending);

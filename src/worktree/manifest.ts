@@ -38,6 +38,8 @@ export interface Folder {
   sparse: boolean;
   /** It is left out, but for what the repository tracks in it. */
   closed: boolean;
+  /** Names in it that are left out, as it was last listed; undefined where it was not, or by another process. */
+  left?: ReadonlySet<string>;
 }
 
 /** The bytes were not taken yet. */

@@ -33,7 +33,7 @@ export interface Found {
   /** Files whose bytes have to be read: their times differ, or are too young to trust, or they were never read. */
   readonly look: { readonly slot: Slot; readonly stat: BigIntStats; /** The repository may let go of its blob. */ readonly lost?: boolean }[];
   /** Not known before. `earlier`: they were there at the last look, out of sight: moved in from where nothing is kept, or no longer ignored. */
-  readonly fresh: { readonly slot: Slot; readonly stat: BigIntStats; readonly earlier: boolean }[];
+  readonly fresh: { readonly slot: Slot; readonly stat: BigIntStats; readonly earlier: boolean; /** A file that stood under another name at the last look. */ readonly moved: boolean }[];
   readonly gone: Slot[];
   /** What could not be looked at. */
   readonly blind: { readonly path: TreePath; readonly reason: string }[];
@@ -78,6 +78,9 @@ class Scan {
   /** Young enough not to be trusted from here on. */
   readonly #racyFrom: bigint;
   #inodes: Set<bigint> | undefined;
+  /** What each folder left out when it was listed the time before. */
+  readonly #leftBefore = new Map<TreePath, ReadonlySet<string> | undefined>();
+  readonly #newFolders = new Set<TreePath>();
   readonly #first: boolean;
 
   constructor(manifest: Manifest, options: ScanOptions, { first = false, whole = true } = {}) {
@@ -134,8 +137,9 @@ class Scan {
     if (stat === "blind") return this.#found;
     if (slot !== undefined) this.#compare(slot, stat);
     else if (stat !== undefined && (stat.isFile() || stat.isSymbolicLink())) {
+      const past = this.#pastOf(path, stat);
       const made = this.#manifest.add(this.#manifest.folderFor(path), nameOf(path));
-      this.#found.fresh.push({ slot: made, stat, earlier: this.#wasThere(stat) });
+      this.#found.fresh.push({ slot: made, stat, ...past });
     }
     return this.#found;
   }
@@ -197,6 +201,9 @@ class Scan {
     const entries = this.#entries(folder);
     if (entries === undefined) return;
     Object.assign(folder, { mtime: stat.mtimeNs, ctime: stat.ctimeNs, inode: stat.ino, racy: stat.mtimeNs >= this.#racyFrom || stat.ctimeNs >= this.#racyFrom });
+    this.#leftBefore.set(folder.path, folder.left);
+    const leftOut = new Set<string>();
+    folder.left = leftOut;
     const own = this.#options.own.length > 0;
     const names = new Set(entries.map(({ name }) => name));
     const isRepository = names.has(".git");
@@ -220,8 +227,11 @@ class Scan {
         }
         if (own && this.#options.own.includes(join(this.#options.root, path))) continue;
         const left = folder.closed || isDependencies(name) || isIgnored(folder.rules, path, true);
+        if (left) leftOut.add(name);
         if (left && !this.#hasTracked(tracked(), path.slice(inside))) continue;
-        const inner = manifest.folders.get(path) ?? manifest.addFolder(path, folder);
+        const known = manifest.folders.get(path);
+        if (known === undefined) this.#newFolders.add(path);
+        const inner = known ?? manifest.addFolder(path, folder);
         Object.assign(inner, { sparse: false, racy: true, closed: left || folder.closed });
         continue;
       }
@@ -231,17 +241,24 @@ class Scan {
         continue;
       }
       const ignored = (folder.closed || isIgnored(folder.rules, path, false)) && tracked()?.has(path.slice(inside)) !== true;
-      if (ignored && (folder.closed || !isLocalSettings(name))) continue;
+      if (ignored && (folder.closed || !isLocalSettings(name))) {
+        leftOut.add(name);
+        continue;
+      }
       if (manifest.files >= MOST_FILES) {
         this.#found.blind.push({ path, reason: `more than ${MOST_FILES.toLocaleString("en-US")} files` });
         return;
       }
       const about = this.#stat(path);
-      if (about === undefined || about.isDirectory() || (ignored && Number(about.size) > LOCAL_SIZE)) continue;
+      if (about === undefined || about.isDirectory()) continue;
+      if (ignored && Number(about.size) > LOCAL_SIZE) {
+        leftOut.add(name);
+        continue;
+      }
       const slot = manifest.add(folder, name);
       // Kept for later, what lstat gives for 94,000 files would be 100 MB.
       if (this.#first) this.#adopt(slot, path, inside, folder, about);
-      else this.#found.fresh.push({ slot, stat: about, earlier: this.#wasThere(about) });
+      else this.#found.fresh.push({ slot, stat: about, ...this.#pastOf(path, about) });
     }
   }
 
@@ -293,13 +310,27 @@ class Scan {
     }
   }
 
-  /** A file that is new to the manifest but was on this disk before the last look, and not under a name that is known. */
-  #wasThere({ birthtimeNs, ctimeNs, ino }: BigIntStats): boolean {
+  /** Of a file that is new to the manifest: whether it was on this disk before the last look, under another name or out of sight. */
+  #pastOf(path: TreePath, { birthtimeNs, ctimeNs, ino }: BigIntStats): { earlier: boolean; moved: boolean } {
     const { scanned } = this.#manifest;
-    if (scanned === 0n) return false;
     // Where a file system keeps no time of birth, Node gives that of the last change, or 0.
     const born = birthtimeNs === 0n ? ctimeNs : birthtimeNs;
-    return born < scanned - TICK && !(this.#inodes ??= this.#manifest.inodes()).has(ino);
+    if (scanned === 0n || born >= scanned) return { earlier: false, moved: false };
+    const moved = (this.#inodes ??= this.#manifest.inodes()).has(ino);
+    return { earlier: !moved && (born < scanned - TICK || this.#wasLeft(path)), moved };
+  }
+
+  /** Whether it, or a folder above it, was left out at the last look, as far as that is known. */
+  #wasLeft(path: TreePath): boolean {
+    for (let child = path; ; child = parentOf(child)) {
+      const at = parentOf(child);
+      const folder = this.#manifest.folders.get(at);
+      if (folder !== undefined && !this.#newFolders.has(at)) {
+        const left = this.#leftBefore.has(at) ? this.#leftBefore.get(at) : folder.left;
+        return left === undefined || left.has(nameOf(child));
+      }
+      if (at === "") return true;
+    }
   }
 
   #hasTracked(index: GitIndex | undefined, folder: TreePath): boolean {
