@@ -16,7 +16,7 @@ export interface Rules {
 
 export function withRules(above: Rules | undefined, base: string, text: string): Rules | undefined {
   // The file that `git init` makes holds comments alone; asking a matcher without rules of 94,000 paths took half a second.
-  return /^[ \t]*[^#\s]/m.test(text) ? { matcher: ignore().add(text), base, above } : above;
+  return /^[ \t]*[^#\s]/m.test(text) ? { matcher: ignore({ ignorecase: false }).add(text), base, above } : above;
 }
 
 export function isIgnored(rules: Rules | undefined, path: string, folder: boolean): boolean {
