@@ -138,7 +138,8 @@ export class Keeper {
       if (manifest.doubtful) sealed.push(...this.#take(scan(manifest, this.#scan), kind, since, asked));
       const began = Number(manifest.scanned / 1_000_000n);
       for (const { id, ended, background } of this.#store.calls(this.root)) if (ended !== undefined && ended <= began && background !== true) this.#over.add(id);
-      this.#store.dropCalls(this.root, began);
+      // Gone from the store as well: another process knows nothing of what is over here.
+      this.#store.dropCalls(this.root, began + 1);
       this.#savedNow(false);
       return sealed;
     });
@@ -151,7 +152,11 @@ export class Keeper {
       const since = Number(manifest.scanned / 1_000_000n);
       const sealed = this.#take(scanPath(manifest, path, this.#scan), kind, since, {});
       const slot = manifest.slotOf(path);
-      if (call !== undefined) this.#over.add(call);
+      if (call !== undefined) {
+        this.#over.add(call);
+        // For other processes: whatever comes later is not its doing, however slow a file's clock.
+        this.#store.callEnded(this.root, call, 0, false);
+      }
       if (own && slot !== undefined && manifest.contentOf(slot)?.startsWith("git:") === true) this.#own([slot]);
       return sealed;
     });
@@ -176,20 +181,21 @@ export class Keeper {
     });
   }
 
-  /** What a restore of ours has written. */
-  restored(actor: Actor, paths: readonly TreePath[]): Checkpoint | undefined {
+  /** What a restore of ours has written, by path. Where something else stands by now, that is someone else's, and no redo may take it away. */
+  restored(actor: Actor, written: ReadonlyMap<TreePath, State>): Checkpoint | undefined {
     return this.#locking(() => {
       const manifest = this.#current();
       let first: Checkpoint | undefined;
-      const changes: Captured[] = [];
+      const [own, others]: [Captured[], Captured[]] = [[], []];
       const skipped: { path: TreePath; reason: string }[] = [];
       this.#store.write(() => {
-        for (const path of paths) {
+        for (const [path, target] of written) {
           const outcome = this.#captured(scanPath(manifest, path, this.#scan));
-          changes.push(...outcome.changes);
+          for (const change of outcome.changes) (sameState(change.after, target) ? own : others).push(change);
           skipped.push(...outcome.skipped);
         }
-        first = this.#seal({ kind: "restore", actor, changes, coverage: this.#coverage(skipped) });
+        first = this.#seal({ kind: "restore", actor, changes: own, coverage: this.#coverage(skipped) });
+        if (others.length > 0) this.#seal({ kind: "prompt", actor: { by: "outside" }, changes: others, coverage: { skipped: [] } });
       });
       return first;
     });

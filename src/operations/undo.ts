@@ -102,11 +102,10 @@ export function carryOut(items: readonly PlanItem[], doing: readonly PlanItem[],
     }
   });
   store.sync();
-  const paths = doing.map(({ path }) => path);
   // Should this process end in the middle, the next one finishes it and says whose doing it was.
   const note = join(holding, `${id}.undo`);
   mkdirSync(holding, { recursive: true, mode: 0o700 });
-  writeFileSync(note, JSON.stringify({ pid: deps.pid, tree: keeper.root, actor, paths } satisfies Note), { mode: 0o600, flag: "wx" });
+  writeFileSync(note, JSON.stringify({ pid: deps.pid, tree: keeper.root, actor, targets: [...targets] } satisfies Note), { mode: 0o600, flag: "wx" });
   const steps = doing.map(({ path, expected }): RestoreStep => {
     const stamp = keeper.stampOf(path);
     return { path, expected, target: targets.get(path)!, ...(stamp === undefined ? {} : { stamp: { ...stamp, size: BigInt(stamp.size) } }) };
@@ -116,7 +115,7 @@ export function carryOut(items: readonly PlanItem[], doing: readonly PlanItem[],
     mayRemoveDirectory: (path) => beganSince(keeper.root, path, began),
   }));
   // What someone else wrote there in the meantime is not of our making.
-  const restore = keeper.restored(actor, outcomes.flatMap(({ path, outcome }) => (outcome === "written" || outcome === "deleted" ? [path] : [])));
+  const restore = keeper.restored(actor, new Map(outcomes.flatMap(({ path, outcome }) => (outcome === "written" || outcome === "deleted" ? [[path, targets.get(path)!] as const] : []))));
   rmSync(note, { force: true });
   const conflicts = outcomes.flatMap(({ path, outcome, reason, copy }): Conflict[] => (outcome === "conflict" || outcome === "refused" || copy !== undefined ? [{ path, reason: reason ?? "", ...(copy === undefined ? {} : { copy }) }] : []));
   const failed = new Map(outcomes.flatMap(({ path, outcome, reason }) => (outcome === "conflict" || outcome === "refused" ? [[path, reason ?? ""] as const] : [])));
@@ -142,7 +141,7 @@ interface Note {
   readonly pid: number;
   readonly tree: string;
   readonly actor: Actor;
-  readonly paths: readonly TreePath[];
+  readonly targets: readonly (readonly [TreePath, State])[];
 }
 
 /** Finishes what a process began that is gone. To be called before a tree is looked at. */
@@ -154,7 +153,7 @@ export function recover({ keeper, store, home, pid, isAlive }: UndoDeps): void {
   });
   recoverRestores(holding, { read: (content) => readContent(store, content), alive: (each) => each !== pid && isAlive(each) });
   for (const { file, note } of notes) {
-    keeper.restored(note.actor, note.paths);
+    keeper.restored(note.actor, new Map(note.targets));
     rmSync(file, { force: true });
   }
 }

@@ -124,7 +124,9 @@ class Capture {
       const after = manifest.stateOf(slot);
       if (settling) return;
       if (sameBytes && typeof before === "object" && typeof after === "object" && before.mode === after.mode && before.type === after.type) return;
-      this.#changes.push({ path, before, after, stamp: manifest.stampOf(slot), ...(moved && { moved }) });
+      // By the name that its bytes will have as what stood before the next change, or the two would seem not to meet.
+      if (content.bytes !== undefined) manifest.settle(slot, this.#keep.put(content.bytes));
+      this.#changes.push({ path, before, after: manifest.stateOf(slot), stamp: manifest.stampOf(slot), ...(moved && { moved }) });
       return;
     }
     this.#skip(slot, path, stat, before, "changed while it was read", isNew || wasPending);
@@ -150,7 +152,7 @@ class Capture {
   }
 
   /** `blob`: what the repository may hold it as; where that is so, it is not kept here. */
-  #bytes(where: string | Buffer, path: TreePath, stat: BigIntStats, blob: ContentId | undefined, known?: ContentId): { id: ContentId; blob?: ContentId } | { reason: string } | "again" {
+  #bytes(where: string | Buffer, path: TreePath, stat: BigIntStats, blob: ContentId | undefined, known?: ContentId): { id: ContentId; blob?: ContentId; /** Where the repository holds them. */ bytes?: Buffer } | { reason: string } | "again" {
     const size = Number(stat.size);
     try {
       if (!stat.isSymbolicLink() && !stat.isFile()) return { reason: "no file (a pipe, socket or device)" };
@@ -166,7 +168,7 @@ class Capture {
       }
       const bytes = stat.isSymbolicLink() ? readlinkSync(where as string, { encoding: "buffer" }) : readWhole(where, stat);
       if (bytes === undefined) return "again";
-      if (isBlob && gitBlob(bytes, this.#hashLength(path)) === blob) return { id: blob };
+      if (isBlob && gitBlob(bytes, this.#hashLength(path)) === blob) return { id: blob, bytes };
       this.#taken += size;
       const id = this.#keep.put(bytes);
       return known?.startsWith("git:") === true ? { id, blob: gitBlob(bytes, this.#hashLength(path)) } : { id };

@@ -6,7 +6,7 @@
  * A time within two seconds of the look is not trusted, since a further write may leave it as it is (the "racy" entries of
  * git; file systems tick every 4 ms to 2 s): such a file is read, and such a folder listed, at the next look again.
  */
-import { lstatSync, readdirSync, readFileSync, type BigIntStats } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readFileSync, type BigIntStats } from "node:fs";
 import { join } from "node:path";
 import type { TreePath } from "../checkpoint/model.ts";
 import { isDependencies, isIgnored, isInnards, isLocalSettings, isOwnTemporary, LOCAL_SIZE, withRules } from "./ignore.ts";
@@ -178,8 +178,10 @@ class Scan {
       try {
         about = lstatSync(plain && !HALF.test(name) ? prefix + nameOf(name) : onDisk(root, name), STAT);
       } catch (error) {
-        this.#blind(name, error);
-        continue;
+        if (!isNoWay(error)) {
+          this.#blind(name, error);
+          continue;
+        }
       }
       this.#compare(slot, about);
     }
@@ -350,14 +352,17 @@ class Scan {
     if (known !== undefined) {
       folder.repository = folder.path;
       const { excludes, common } = known.repository;
+      // Rules of the repository around it say nothing of what is in this one.
+      folder.rules = undefined;
       for (const file of [excludes, join(common, "info/exclude")]) folder.rules = withRules(folder.rules, base, readText(file) ?? "");
     }
     if (!hasRules) return;
     try {
-      folder.rules = withRules(folder.rules, base, readFileSync(onDisk(this.#options.root, `${base}.gitignore`), "utf8"));
+      folder.rules = withRules(folder.rules, base, readRules(onDisk(this.#options.root, `${base}.gitignore`)));
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
-      if (code !== "ENOENT" && code !== "EISDIR") this.#blind(`${base}.gitignore`, error);
+      // A link is no rule file, as for git.
+      if (code !== "ENOENT" && code !== "EISDIR" && code !== "ELOOP") this.#blind(`${base}.gitignore`, error);
     }
   }
 
@@ -375,14 +380,19 @@ class Scan {
 
   #index(path: TreePath | undefined): GitIndex | undefined {
     const known = this.#known(path);
-    if (known !== undefined && !("index" in known)) known.index = indexOf(known.repository);
+    if (known !== undefined && !("index" in known)) known.index = indexOf(known.repository, this.#options.environment);
     return known?.index;
   }
 
   #attributes(folder: Folder): void {
     const known = this.#known(folder.repository);
     const path = onDisk(this.#options.root, folder.path === "" ? ".gitattributes" : `${folder.path}/.gitattributes`);
-    if (known !== undefined && changesBytes(readText(path as string) ?? "")) known.converts = true;
+    if (known === undefined) return;
+    try {
+      if (changesBytes(readRules(path))) known.converts = true;
+    } catch {
+      // Not there any more, or not readable: git could not go by it either.
+    }
   }
 
   /** Undefined where nothing is there, and where that cannot be told. */
@@ -395,6 +405,7 @@ class Scan {
     try {
       return lstatSync(where, STAT);
     } catch (error) {
+      if (isNoWay(error)) return undefined;
       this.#blind(path, error);
       return "blind";
     }
@@ -405,6 +416,21 @@ class Scan {
     if (code === undefined) throw error;
     this.#found.blind.push({ path, reason: code === "EACCES" || code === "EPERM" ? "may not be read" : `cannot be looked at (${code})` });
   }
+}
+
+/** Nothing is waited for where a pipe has that name, and a link is not followed, as git does it. */
+function readRules(path: string | Buffer): string {
+  const file = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
+  try {
+    return fstatSync(file).isFile() ? readFileSync(file, "utf8") : "";
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** A file, or a link that leads nowhere, stands where a folder above it was. */
+function isNoWay(error: unknown): boolean {
+  return ["ENOTDIR", "ELOOP"].includes((error as NodeJS.ErrnoException).code ?? "");
 }
 
 /** Half a surrogate pair, as names that are not UTF-8 have; a whole character has one as well and takes the longer way. */
