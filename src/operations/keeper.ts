@@ -269,7 +269,7 @@ export class Keeper {
   #own(slots: readonly Slot[]): void {
     const manifest = this.#manifest!;
     for (const slot of slots) manifest.doubt(slot);
-    const found: Found = { ...EMPTY, began: this.#scan.now() };
+    const found: Found = { ...EMPTY, began: this.#scan.now(), look: [] };
     for (const slot of slots) found.look.push(...scanPath(manifest, manifest.pathOf(slot), this.#scan).look);
     const outcome = capture(manifest, found, { put: (bytes) => this.#holding(this.#store.put(bytes)), putFile: (path) => this.#store.putFile(path) }, this.#scan, { own: true });
     if (outcome.changes.length > 0) this.#seal({ kind: "prompt", actor: { by: "outside" }, changes: outcome.changes, coverage: this.#coverage(outcome.skipped) });
