@@ -190,7 +190,9 @@ class Capture {
     const at = this.#manifest.folders.get(parentOf(path))?.repository;
     const known = at === undefined ? undefined : this.#manifest.repositories.get(at);
     if (known === undefined || at === undefined) return undefined;
-    if (!("index" in known)) known.index = indexOf(known.repository);
+    // Where blobs may be missing, the file's own bytes are kept.
+    if (!known.repository.whole) return undefined;
+    if (!("index" in known)) known.index = indexOf(known.repository, this.#options.environment);
     const entry = known.index?.get(at === "" ? path : path.slice(at.length + 1));
     return entry === undefined ? undefined : `git:${entry.blob}`;
   }

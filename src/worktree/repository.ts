@@ -5,8 +5,10 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { GitIndex } from "./git-index.ts";
+import type { TreePath } from "../checkpoint/model.ts";
+import type { GitIndex, IndexEntry } from "./git-index.ts";
 import { readGitIndex } from "./git-index.ts";
+import { pathOf } from "./names.ts";
 import { withoutGit, type Environment } from "./state.ts";
 
 export interface Repository {
@@ -58,8 +60,32 @@ export function openRepository(root: string, environment: Environment): Reposito
   };
 }
 
-export function indexOf(repository: Repository): GitIndex | undefined {
-  return repository.whole ? readGitIndex(join(repository.folder, "index"), repository.hashLength) : undefined;
+/** What is tracked. Where the index cannot be read here, or blobs may be missing, it vouches for no file, but still says which there are. */
+export function indexOf(repository: Repository, environment: Environment): GitIndex | undefined {
+  const file = join(repository.folder, "index");
+  const index = readGitIndex(file, repository.hashLength) ?? listedByGit(repository, environment);
+  if (index === undefined || repository.whole) return index;
+  return { ...index, get: (path) => uncertain(index.get(path)) };
+}
+
+function uncertain(entry: IndexEntry | undefined): IndexEntry | undefined {
+  return entry === undefined ? undefined : { ...entry, certain: false };
+}
+
+/** A split or sparse index, or one of a later format: git is asked. Nothing where there is no index. */
+function listedByGit(repository: Repository, environment: Environment): GitIndex | undefined {
+  const written = indexTime(repository);
+  if (written === undefined) return undefined;
+  const { status, stdout } = git(repository.root, environment, ["ls-files", "-s", "-z"]);
+  if (status !== 0) return undefined;
+  const entries = new Map<TreePath, IndexEntry>();
+  for (let at = 0, end = stdout.indexOf(0); end >= 0; at = end + 1, end = stdout.indexOf(0, at)) {
+    const tab = stdout.indexOf(9, at);
+    const [mode = "", blob = ""] = stdout.toString("latin1", at, tab).split(" ");
+    const path = pathOf(stdout.subarray(tab + 1, end));
+    entries.set(path, { path, blob, mode: parseInt(mode, 8), size: 0, inode: 0, mtime: 0n, ctime: 0n, certain: false });
+  }
+  return { has: (path) => entries.has(path), get: (path) => entries.get(path), paths: () => entries.keys(), written };
 }
 
 export function indexTime(repository: Repository): bigint | undefined {

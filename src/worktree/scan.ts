@@ -100,9 +100,22 @@ class Scan {
       this.#found.blind.push({ path: "", reason: "the folder is not there" });
       return this.#found;
     }
+    this.#ruled();
     this.#lookAt(top);
     this.#missed();
     return this.#found;
+  }
+
+  /** Rules that stand in no folder of the tree: where they have changed, all folders are listed anew. */
+  #ruled(): void {
+    const { indexed, repositories } = this.#manifest;
+    for (const [path, { repository: { excludes, common } }] of repositories) {
+      const [own, shared] = [excludes, join(common, "info/exclude")].map((file) => lstatSync(file, STAT)?.mtimeNs ?? 0n);
+      // No path has a name that ends so.
+      const [key, time] = [`${path}\0rules`, own! * 3n + shared!];
+      if (indexed.get(key) !== undefined && indexed.get(key) !== time) this.#manifest.doubtFolders();
+      indexed.set(key, time);
+    }
   }
 
   /** A blob that the index no longer names may go at the next `git gc`: what stands for it is read while it is there. */
@@ -202,6 +215,7 @@ class Scan {
     const manifest = this.#manifest;
     const entries = this.#entries(folder);
     if (entries === undefined) return;
+    const [listedBefore, wasRepository] = [folder.inode !== 0n, folder.repository === folder.path];
     Object.assign(folder, { mtime: stat.mtimeNs, ctime: stat.ctimeNs, inode: stat.ino, racy: stat.mtimeNs >= this.#racyFrom || stat.ctimeNs >= this.#racyFrom });
     this.#leftBefore.set(folder.path, folder.left);
     const leftOut = new Set<string>();
@@ -215,6 +229,8 @@ class Scan {
       return;
     }
     this.#ruleFolder(folder, isRepository, names.has(".gitignore"));
+    // What is below goes by other rules from now on.
+    if (listedBefore && wasRepository !== (folder.repository === folder.path)) manifest.doubtFolders();
     if (names.has(".gitattributes")) this.#attributes(folder);
     // Most folders hold nothing that is ignored or left out: then what is tracked is not asked for.
     const tracked = (): GitIndex | undefined => this.#index(folder.repository);
