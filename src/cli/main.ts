@@ -33,11 +33,12 @@ export const COMMANDS: Record<string, () => Promise<{ command: CommandSpec }>> =
   engine: () => import("./commands/engine.ts"),
   hook: () => import("./commands/hook.ts"),
   pause: () => import("./commands/pause.ts"),
+  remote: () => import("./commands/remote.ts"),
 };
 
 const ABOUT = `Tidemark keeps the thread of long work with AI coding agents.
 
-Every session that an agent has left on this machine is kept, can be found again, and is boiled down to a brief that is true of the working tree as it is now. Nothing leaves this machine.`;
+Every session that an agent has left on this machine is kept, can be found again, and is boiled down to a brief that is true of the working tree as it is now. Nothing leaves this machine, unless you name a folder for copies (tidemark remote).`;
 
 export async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
   const asked = argv.find((word) => !word.startsWith("-"));

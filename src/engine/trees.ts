@@ -10,6 +10,7 @@ import { asTidemarkError } from "../base/errors.ts";
 import type { Told } from "../agents/claude-code/calls.ts";
 import { Attendant } from "../operations/attend.ts";
 import { Keeper, syncCheckpoints } from "../operations/keeper.ts";
+import { BackgroundCopy } from "../operations/remote.ts";
 import { isInterrupted, recover } from "../operations/undo.ts";
 import type { CheckpointStore } from "../store/checkpoints.ts";
 import { treeOf } from "../worktree/project.ts";
@@ -52,11 +53,13 @@ export class Trees {
   readonly #options: TreesOptions;
   readonly #trees = new Map<string, Attended | string>();
   readonly #roots = new Map<string, string>();
+  readonly #copy: BackgroundCopy;
   #store: CheckpointStore | undefined;
   #unsynced = false;
 
   constructor(options: TreesOptions) {
     this.#options = options;
+    this.#copy = new BackgroundCopy(options);
   }
 
   async take(told: Told, time: number): Promise<Served> {
@@ -71,6 +74,7 @@ export class Trees {
     const { sealed, looked } = tree.attendant.take(told, time, began);
     if (sealed.length > 0) this.#unsynced = true;
     if (looked) this.#looked(tree, began);
+    this.#copy.wake();
     return { sealed: sealed.length, ms: Math.max(0, clock() - began) };
   }
 
@@ -84,13 +88,18 @@ export class Trees {
       if (tree.attendant.look("prompt").sealed.length > 0) this.#unsynced = true;
       this.#looked(tree, now);
     }
-    if (!this.#unsynced) return;
-    // What was committed reaches the disk behind everyone's back.
-    if (this.#store !== undefined) syncCheckpoints(this.#store);
-    this.#unsynced = false;
+    if (this.#store === undefined) return;
+    if (this.#unsynced) {
+      // What was committed reaches the disk behind everyone's back.
+      syncCheckpoints(this.#store);
+      this.#unsynced = false;
+      this.#copy.wake();
+    }
+    this.#copy.round(this.#store);
   }
 
   close(): void {
+    this.#copy.stop();
     for (const tree of this.#trees.values()) {
       if (typeof tree === "string") continue;
       tree.watcher.close();

@@ -1,4 +1,4 @@
-/** What the user has set for Tidemark itself, in `settings.json` of the state folder: for now where nothing is handed to agents. */
+/** What the user has set for Tidemark itself, in `settings.json` of the state folder: where nothing is handed to agents, and where checkpoints are copied to. */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { TidemarkError } from "../base/errors.ts";
@@ -29,7 +29,33 @@ export function readPaused(home: string): Paused {
 
 /** `unique` tells this write from others at the same time. */
 export function writePaused(home: string, paused: Paused, unique: string): void {
-  const settings = { ...readSettings(home), paused };
+  writeSettings(home, { paused }, unique);
+}
+
+/** Where checkpoints are copied to. */
+export interface RemoteSetting {
+  /** Absent where nothing is copied. */
+  readonly folder?: string;
+  /** By which a folder knows this store's copies. It stays when the copying ends. */
+  readonly id: string;
+}
+
+/** Undefined where none was ever set. */
+export function readRemote(home: string): RemoteSetting | undefined {
+  const { remote } = readSettings(home);
+  if (remote === undefined) return undefined;
+  if (!isRecord(remote) || typeof remote["id"] !== "string" || !["string", "undefined"].includes(typeof remote["folder"])) {
+    throw new TidemarkError("CONFIG_UNREADABLE", `"remote" in ${settingsFile(home)} is not what tidemark remote wrote there`, { hint: "Take it out of the file, then name the folder again: tidemark remote DIR" });
+  }
+  return { id: remote["id"], ...(typeof remote["folder"] === "string" ? { folder: remote["folder"] } : {}) };
+}
+
+export function writeRemote(home: string, remote: RemoteSetting, unique: string): void {
+  writeSettings(home, { remote }, unique);
+}
+
+function writeSettings(home: string, change: Readonly<Record<string, unknown>>, unique: string): void {
+  const settings = { ...readSettings(home), ...change };
   const path = settingsFile(home);
   try {
     mkdirSync(home, { recursive: true, mode: 0o700 });

@@ -252,6 +252,11 @@ function repetition(check: Check): void {
       store.setTier(0, 3);
     }
     expect(open().checkpoints(TREE)).toMatchObject([{ pinned: true, tier: 3 }, { pinned: false, tier: 2 }]);
+    store.dropTier(3);
+    store.dropTier(3);
+    expect(open().checkpoints(TREE)).toMatchObject([{ tier: 2 }, { tier: 2 }]);
+    store.setTier(one!.seq, 3);
+    expect(open().checkpoints(TREE)).toMatchObject([{ tier: 3 }, { tier: 2 }]);
     expect([store.forgetPath(TREE, "x"), store.forgetPath(TREE, "x")]).toEqual([2, 0]);
     store.pin(one!.seq, false);
     store.drop([two!.seq, two!.seq]);

@@ -74,6 +74,8 @@ export interface CheckpointStore {
   newest(tree: string): number;
   pin(seq: number, pinned: boolean): void;
   setTier(upTo: number, tier: Tier): void;
+  /** None has come this far any more: what they were copied to is another place now. */
+  dropTier(tier: 3): void;
   /** Makes what was committed survive a power cut. */
   sync(): void;
 

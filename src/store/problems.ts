@@ -8,6 +8,7 @@ export const PROBLEMS = {
   OBJECT_CHANGED: "A large text, or the bytes of a file, do not have the hash they are filed under.",
   OBJECT_MISSING: "A large text the log refers to, or the bytes a checkpoint refers to, are gone.",
   CHECKPOINT_CHANGED: "A checkpoint's id does not follow from what it says.",
+  CHECKPOINT_MISSING: "A checkpoint that counts as copied is not in the folder it was copied to.",
   INDEX_DIFFERS: "The text index is not the one a rebuild gives.",
   SUMMARY_DIFFERS: "A session's summary is not the one a rebuild gives.",
   MEMBERSHIP_DIFFERS: "A fork's shared events are not those the log names.",

@@ -151,6 +151,10 @@ class InProcessCheckpointStore implements CheckpointStore {
     this.#memory.reached.set(tier, Math.max(upTo, this.#memory.reached.get(tier) ?? 0));
   }
 
+  dropTier(tier: 3): void {
+    this.#memory.reached.delete(tier);
+  }
+
   sync(): void {}
 
   callBegan(tree: string, call: RunningCall): void {

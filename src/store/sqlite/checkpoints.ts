@@ -163,6 +163,10 @@ class SqliteCheckpointStore implements CheckpointStore {
     );
   }
 
+  dropTier(tier: 3): void {
+    guarded(() => this.#write(() => this.#file.sql("DELETE FROM note WHERE name = ?").run(`tier_${tier}`)));
+  }
+
   /**
    * By flushing the -wal file, not by a checkpoint of SQLite's: every commit stands in it whole, and those that no longer
    * do were flushed into the database before they left it. That is one flush, with no lock. A checkpoint is two and a
