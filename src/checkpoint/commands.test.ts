@@ -37,7 +37,7 @@ describe("shell commands that may do anything", () => {
     "awk '{print > \"out\"}' a", "awk '{system(\"rm x\")}' a", "awk -i inplace '{print}' a", "awk -f x a", "awk \"$X\" a", "sort -o a a", "sort -uo a a", "sort --outp=a a", "sort --compress-program=x a", "uniq a b", "uniq d/*", "tree -o x", "date -s x", "rg --pre x y", "fd -x rm", "fd foo -X rm", "yq -i . a", "xxd -r a b", "less '+!x' a", "hostname new",
     "find . -fprint out", "find . -exec touch {} \\;", "find . -ok ls \\;", "find \"$X\" -name a", "find $X", "xargs touch", "xargs -I{} sh -c 'echo {}'", "ls | xargs sed -n p", "$CMD", "\"$X\" a", "`ls`", "echo `rm x`", "echo $(make)", "cat <(make)", "for f in a; do make; done", "if make; then ls; fi",
     "PATH=/evil ls", "PATH=/evil; ls", "UNHEARD_OF=1 ls", "LD_PRELOAD=x ls", "GIT_EXTERNAL_DIFF=x git diff", "export PATH=x", "env PATH=x ls", "env -S 'make'", "PATH=x sh -c ls", "path=x; ls", "alias ls=rm", "source x", ". x", "eval \"$X\"", "bash x.sh", "bash -c \"$X\"", "echo ls | bash", "trap 'make' EXIT", "f() { ls; }; f", "case x in x) ls;; esac", "a=(1); ls",
-    "node version", "python -v", "make version", "ldd a", "curl http://x", "time -o f ls", "sudo -s", "ls &> out; true", "echo x >> a", "cat <<EOF\n$(make)\nEOF", "bash -c 'bash -c \"bash -c \\\"bash -c \\\\\\\"bash -c ls\\\\\\\"\\\"\"'", "read PATH", "((make); (make))",
+    "node version", "python -v", "make version", "ldd a", "curl http://x", "time -o f ls", "sudo -s", "ls &> out; true", "echo x >> a", "cat <<EOF\n$(make)\nEOF", "bash -c 'bash -c \"bash -c \\\"bash -c \\\\\\\"bash -c ls\\\\\\\"\\\"\"'", "read PATH", "((make); (make))", "((make) | (make))",
   ])("%s", (command) => expect(bash(command).effect).toBe("any"));
 
   test.each([

@@ -68,6 +68,8 @@ describe("dropping", () => {
   test("by age", () => {
     const aged = told("s/1 s/2 - s/3 s/4", (seq) => ({ time: NOW - (10 - seq) * DAY }));
     expect(apply(aged, { maxAge: 7.5 * DAY }).drop).toEqual([1, 2]);
+    // A turn that went on for long is as old as its end.
+    expect(apply(told("s/1 s/1 s/2 s/3", (seq) => ({ time: NOW - [9, 1, 1, 1][seq - 1]! * DAY })), { maxAge: 7 * DAY }).drop).toEqual([]);
     // A clock that was set back: what came later is not dropped for looking older.
     expect(apply(told("s/1 s/2 s/3", (seq) => ({ time: NOW - [1, 9, 1][seq - 1]! * DAY })), { maxAge: 7 * DAY }).drop).toEqual([]);
   });
@@ -92,7 +94,12 @@ describe("dropping", () => {
     expect(at(NOW - 2 * DAY).drop).toEqual([1, 2, 3, 4, 5]);
   });
 
-  test("of several trees the oldest first, and one that is held leaves the others to be shortened", () => {
+  test("of several trees the oldest first", () => {
+    const two = told("s/1 r/1 s/2 r/2 s/3 r/3", (seq) => ({ tree: seq % 2 === 0 ? "even" : "odd" }));
+    expect(apply(two, { maxBytes: 350 }).drop).toEqual([1, 2, 3]);
+  });
+
+  test("a tree that is held leaves the others to be shortened", () => {
     const two = told("s/1 r/1 !s/2 r/2 s/3 r/3 s/4 r/4", (seq) => ({ tree: seq % 2 === 0 ? "even" : "odd" }));
     expect(apply(two, { maxBytes: 650 }).drop).toEqual([1, 2]);
     expect(apply(two, { maxBytes: 450 })).toEqual({ merge: [], drop: [1, 2, 4, 6], held: [{ seq: 3, because: "pinned" }] });

@@ -52,7 +52,7 @@ describe("parseShell", () => {
 
   const unknown = [
     "echo `ls`", "echo \"`ls`\"", "f() { rm x; }", "function f { ls; }", "case $x in a) ls;; esac", "a=(1 2)", "echo 'open", "echo \"open", "(ls", "ls)", "cat <<EOF\n$(rm x)\nEOF", "cat <<EOF\nno end",
-    "((rm x); (rm y))", "echo $((rm x); (rm y))", "echo ${x:-$(rm y)}", "ls !(a)", "echo $(", "${", "a\0b", "( ".repeat(100) + ") ".repeat(100),
+    "((rm x); (rm y))", "((rm) | (rm))", "echo $((rm)|(rm))", "echo $((rm x); (rm y))", "echo ${x:-$(rm y)}", "ls !(a)", "echo $(", "${", "a\0b", "( ".repeat(100) + ") ".repeat(100),
   ];
   test.each(unknown)("not understood: %j", (text) => expect(parseShell(text)).toBeUndefined());
 
