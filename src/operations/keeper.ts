@@ -5,7 +5,7 @@
  *
  * Leaves out when to look (engine/), what an undo does (undo.ts), and whose a change is (checkpoint/attribute.ts).
  */
-import { appendFileSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, closeSync, existsSync, fsyncSync, mkdirSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { TidemarkError } from "../base/errors.ts";
 import { sha256Hex } from "../base/hash.ts";
@@ -14,7 +14,7 @@ import type { Actor, Checkpoint, Coverage, Kind, State, TreePath } from "../chec
 import { sameState } from "../checkpoint/model.ts";
 import type { CheckpointStore, NewCheckpoint, RunningCall } from "../store/checkpoints.ts";
 import { capture, type Captured, type Outcome } from "../worktree/capture.ts";
-import { Manifest, type Slot } from "../worktree/manifest.ts";
+import { Manifest, nameOf, type Slot } from "../worktree/manifest.ts";
 import { firstLook, scan, scanPath, type Found, type ScanOptions } from "../worktree/scan.ts";
 
 export interface KeeperOptions {
@@ -29,7 +29,7 @@ export interface KeeperOptions {
   /** Milliseconds since 1970; the machine's own, since it is held against files' times. */
   readonly clock: () => number;
   readonly pid: number;
-  readonly isAlive: (pid: number) => boolean;
+  readonly isAlive: (pid: number, since?: number) => boolean;
 }
 
 /** What a person or a program adds to a checkpoint that it asks for. */
@@ -237,9 +237,11 @@ export class Keeper {
       const calls = changes.length === 0 ? [] : this.#store.calls(this.root).filter(({ id }) => !this.#over.has(id));
       const groups = attribute(changes.map((change) => ({ ...change, ...(change.stamp === undefined ? {} : { ctime: change.stamp.ctime }) })), calls, since);
       const sealed: Checkpoint[] = [];
-      for (const { actor, changes: made } of groups) {
+      const changed = new Set(changes.map(({ path }) => path));
+      for (const [i, { actor, changes: made }] of groups.entries()) {
         const paths = new Set(made.map(({ path }) => path));
-        const own = skipped.filter(({ path }) => paths.has(path));
+        // What could not be looked at is nobody's change: it is said by the last of them.
+        const own = skipped.filter(({ path }) => paths.has(path) || (i === groups.length - 1 && !changed.has(path)));
         const whose = asked.actor !== undefined && actor.by === "outside" ? asked.actor : actor;
         const one = this.#seal({ kind: actor.by === "outside" && kind === "call" ? "prompt" : kind, actor: whose, changes: made, coverage: this.#coverage(own, asked.partial), ...rest(asked) });
         if (one !== undefined) sealed.push(one);
@@ -295,6 +297,8 @@ export class Keeper {
     const manifest = this.#manifest;
     if (manifest.seq < newest) {
       for (const { path, after, stamp } of this.#store.changesAfter(this.root, manifest.seq)) {
+        // Its folders' times need not tell of it, and the one who saw it was another.
+        if (nameOf(path) === ".gitignore") manifest.doubtFolders();
         const slot = manifest.slotOf(path);
         if (after === "absent") {
           if (slot !== undefined) manifest.remove(slot);
@@ -398,6 +402,10 @@ export class Keeper {
     this.#locked += 1;
     try {
       return body();
+    } catch (error) {
+      // What was taken in the meantime may not have been kept: it is gone by again from what is on disk.
+      if (!(error instanceof TidemarkError && error.kind === "user")) [this.#manifest, this.#listed] = [undefined, undefined];
+      throw error;
     } finally {
       this.#locked -= 1;
       if (this.#locked === 0) rmSync(this.#files.lock, { force: true });
@@ -438,33 +446,58 @@ function rest({ note, model, tokens, confidence }: Asked): Partial<NewCheckpoint
 /** How long another process may hold a tree, in milliseconds: a restore of a large one, or its first look. */
 const PATIENCE = 30_000;
 
-function takeLock(file: string, { pid, isAlive }: KeeperOptions): void {
+function takeLock(file: string, options: KeeperOptions): void {
   const sleeper = new Int32Array(new SharedArrayBuffer(4));
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
-  for (let waited = 0; ; waited += 5) {
-    try {
-      writeFileSync(file, String(pid), { flag: "wx", mode: 0o600 });
-      return;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    }
-    const holder = Number(readLines(file)[0] ?? "");
-    // Empty: it was made this very moment, or its maker died before it could say who it is.
-    if (holder > 0 ? !isAlive(holder) : waited > 1000) {
-      // Of several that find it left behind only one may take it away: the one that moves it.
-      try {
-        renameSync(file, `${file}.${pid}`);
-        const moved = Number(readLines(`${file}.${pid}`)[0] ?? "");
-        rmSync(`${file}.${pid}`, { force: true });
-        if (moved > 0 && moved !== holder && isAlive(moved)) writeFileSync(file, String(moved), { flag: "wx", mode: 0o600 });
-      } catch (error) {
-        if (!["ENOENT", "EEXIST"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
-      }
-      continue;
-    }
-    if (waited > PATIENCE) throw new TidemarkError("TREE_BUSY", `Another Tidemark process (${holder}) has been at work on this tree for ${PATIENCE / 1000} s`);
+  for (let waited = 0; !makeOwn(file, options.pid); waited += 5) {
+    if (isLeft(file, options)) takeAway(file, options);
+    if (waited > PATIENCE) throw new TidemarkError("TREE_BUSY", `Another Tidemark process (${holderOf(file)}) has been at work on this tree for ${PATIENCE / 1000} s`);
     Atomics.wait(sleeper, 0, 0, 5);
   }
+}
+
+function makeOwn(file: string, pid: number): boolean {
+  try {
+    writeFileSync(file, String(pid), { flag: "wx", mode: 0o600 });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    // On a full disk it was made, and says nothing.
+    rmSync(file, { force: true });
+    throw error;
+  }
+}
+
+/** An empty one was made this very moment, or its maker died before it could say who it is: it is that old, in milliseconds. */
+const SILENT = 1000;
+
+/** No look takes so long, in milliseconds: the number belongs to another process by now. */
+const FORGOTTEN = 60 * 60_000;
+
+/** Whether the one who holds it is gone. One of our own number is of a process before us: here nobody waits for himself. */
+function isLeft(file: string, { pid, isAlive, clock }: KeeperOptions): boolean {
+  const made = statSync(file, { throwIfNoEntry: false })?.mtimeMs;
+  if (made === undefined) return false;
+  const [holder, age] = [holderOf(file), clock() - made];
+  return holder === 0 ? age > SILENT : holder === pid || age > FORGOTTEN || !isAlive(holder, made);
+}
+
+/** Of several that find it left behind one at a time may look again and take it away: it could be another's by then. */
+function takeAway(file: string, options: KeeperOptions): void {
+  const turn = `${file}.turn`;
+  if (!makeOwn(turn, options.pid)) {
+    if (options.clock() - (statSync(turn, { throwIfNoEntry: false })?.mtimeMs ?? Infinity) > SILENT) rmSync(turn, { force: true });
+    return;
+  }
+  try {
+    if (isLeft(file, options)) rmSync(file, { force: true });
+  } finally {
+    rmSync(turn, { force: true });
+  }
+}
+
+function holderOf(file: string): number {
+  return Number(readLines(file)[0] ?? "0");
 }
 
 function readLines(file: string): string[] {

@@ -4,6 +4,7 @@
  * process goes on from here. Leaves out how a tree is looked at (scan.ts) and how bytes are taken (capture.ts).
  */
 import type { BigIntStats } from "node:fs";
+import { crc32 } from "node:zlib";
 import type { ContentId, State, TreePath } from "../checkpoint/model.ts";
 import type { GitIndex } from "./git-index.ts";
 import type { Rules } from "./ignore.ts";
@@ -38,7 +39,7 @@ export interface Folder {
   sparse: boolean;
   /** It is left out, but for what the repository tracks in it. */
   closed: boolean;
-  /** Names in it that are left out, as it was last listed; undefined where it was not, or by another process. */
+  /** Names in it that are left out, as it was last listed; undefined where it was not. */
   left?: ReadonlySet<string>;
 }
 
@@ -229,6 +230,8 @@ export class Manifest {
     }
     this.folders.delete(folder.path);
     this.folderChanges += 1;
+    // What could not be looked at in it is not there any more either.
+    for (const path of this.reasons.keys()) if (path === folder.path || (parentOf(path) === folder.path && !folder.files.has(nameOf(path)))) this.reasons.delete(path);
     this.folders.get(parentOf(folder.path))?.folders.delete(nameOf(folder.path));
     return gone;
   }
@@ -236,7 +239,7 @@ export class Manifest {
   /** For another process, or the next start of this one. */
   encode(): Buffer {
     const head = { version: VERSION, seq: this.seq, scanned: String(this.scanned), reasons: [...this.reasons], indexed: [...this.indexed].map(([path, time]) => [path, String(time)]) };
-    const folders = [...this.folders.values()].map(({ path, mtime, ctime, inode, racy, repository, sparse, closed, files }) => [path, String(mtime), String(ctime), String(inode), racy ? 1 : 0, repository ?? null, (sparse ? 1 : 0) + (closed ? 2 : 0), files.size] as const);
+    const folders = [...this.folders.values()].map(({ path, mtime, ctime, inode, racy, repository, sparse, closed, files, left }) => [path, String(mtime), String(ctime), String(inode), racy ? 1 : 0, repository ?? null, (sparse ? 1 : 0) + (closed ? 2 : 0), files.size, left === undefined ? null : [...left]] as const);
     const order: Slot[] = [];
     for (const { files } of this.folders.values()) order.push(...files.values());
     const numbers = Buffer.alloc(order.length * RECORD);
@@ -253,28 +256,30 @@ export class Manifest {
     }
     // JSON keeps lone surrogates, as escapes.
     const texts = Buffer.from(JSON.stringify({ head, folders, names: order.map((slot) => nameOf(this.#paths[slot]!)), contents: order.map((slot) => this.#contents[slot] ?? "") }), "utf8");
-    const length = Buffer.alloc(8);
-    length.writeUInt32BE(texts.length, 0);
-    length.writeUInt32BE(order.length, 4);
-    return Buffer.concat([MAGIC, length, texts, numbers]);
+    const start = Buffer.alloc(HEAD);
+    MAGIC.copy(start);
+    start.writeUInt32BE(texts.length, 8);
+    start.writeUInt32BE(order.length, 12);
+    start.writeUInt32BE(crc32(numbers, crc32(texts)), 16);
+    return Buffer.concat([start, texts, numbers]);
   }
 
-  /** Undefined where it is of another version, or not whole. */
+  /** Undefined where it is of another version, or damaged. */
   static decode(bytes: Buffer): Manifest | undefined {
-    if (bytes.length < 16 || !bytes.subarray(0, 8).equals(MAGIC)) return undefined;
+    if (bytes.length < HEAD || !bytes.subarray(0, 8).equals(MAGIC)) return undefined;
     const [length, count] = [bytes.readUInt32BE(8), bytes.readUInt32BE(12)];
-    if (bytes.length !== 16 + length + count * RECORD) return undefined;
-    const { head, folders, names, contents } = JSON.parse(bytes.toString("utf8", 16, 16 + length)) as { head: { version: number; seq: number; scanned: string; reasons: [string, string][]; indexed: [string, string][] }; folders: [string, string, string, string, number, string | null, number, number][]; names: string[]; contents: string[] };
+    if (bytes.length !== HEAD + length + count * RECORD || bytes.readUInt32BE(16) !== crc32(bytes.subarray(HEAD))) return undefined;
+    const { head, folders, names, contents } = JSON.parse(bytes.toString("utf8", HEAD, HEAD + length)) as { head: { version: number; seq: number; scanned: string; reasons: [string, string][]; indexed: [string, string][] }; folders: [string, string, string, string, number, string | null, number, number, string[] | null][]; names: string[]; contents: string[] };
     if (head.version !== VERSION) return undefined;
     const manifest = new Manifest();
     manifest.seq = head.seq;
     manifest.scanned = BigInt(head.scanned);
     manifest.#grow(Math.max(1024, count));
-    const view = new DataView(bytes.buffer, bytes.byteOffset + 16 + length, count * RECORD);
+    const view = new DataView(bytes.buffer, bytes.byteOffset + HEAD + length, count * RECORD);
     let i = 0;
-    for (const [path, mtime, ctime, inode, racy, repository, marks, files] of folders) {
+    for (const [path, mtime, ctime, inode, racy, repository, marks, files, left] of folders) {
       const folder = manifest.addFolder(path, path === "" ? undefined : manifest.folders.get(parentOf(path)));
-      Object.assign(folder, { mtime: BigInt(mtime), ctime: BigInt(ctime), inode: BigInt(inode), racy: racy === 1, repository: repository ?? undefined, sparse: (marks & 1) !== 0, closed: (marks & 2) !== 0 });
+      Object.assign(folder, { mtime: BigInt(mtime), ctime: BigInt(ctime), inode: BigInt(inode), racy: racy === 1, repository: repository ?? undefined, sparse: (marks & 1) !== 0, closed: (marks & 2) !== 0, ...(left === null ? {} : { left: new Set(left) }) });
       for (const end = i + files; i < end; i++) {
         const slot = manifest.add(folder, names[i]!);
         const at = i * RECORD;
@@ -304,7 +309,9 @@ export class Manifest {
 }
 
 const MAGIC = Buffer.from("TDMKMAN\n", "latin1");
-const VERSION = 1;
+/** The magic, how long the texts are, how many records follow, and a checksum of both. */
+const HEAD = 20;
+const VERSION = 2;
 /** Three times 8 bytes, size 8, mode 2, flags 1, one to spare. */
 const RECORD = 36;
 

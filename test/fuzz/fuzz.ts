@@ -266,7 +266,7 @@ class World {
     }
     const before = this.#tree;
     const undone = this.#undo(wanted, { mode, paths });
-    this.#after(before, ways, undone, wanted.verb);
+    this.#after(before, mode === "force" ? this.#farther(ways, undone) : ways, undone, wanted.verb);
     if (untouched !== undefined && this.#gitHashes() !== untouched) throw new Wrong("git's own files were changed");
     if (undone.applied && this.#chance.is(0.25)) this.#andBack(before);
   }
@@ -313,6 +313,14 @@ class World {
     for (const path of [...before.keys(), ...tree.keys()]) if (isMurky(path) || this.#raced.has(path)) this.#model.forget(path);
     if (restore !== undefined) this.#model.restores.push(restore);
     this.#mark();
+  }
+
+  /** By force all is taken back that was done to a path since the first of what was chosen, even where less would have been enough. */
+  #farther(ways: ReadonlyMap<string, Way>, { undoes }: Undone): Map<string, Way> {
+    const ids = new Set(undoes);
+    const first = Math.min(...this.#store.checkpoints(this.#root).filter(({ id }) => ids.has(id)).map(({ seq }) => seq));
+    const time = this.#marks.find(({ seq }) => seq >= first)?.time ?? this.#model.time;
+    return new Map([...ways].map(([path, way]) => [path, this.#model.farthest(path, way, time)]));
   }
 
   #restoreOf({ id }: Checkpoint, verb: Restore["verb"], undoes: readonly string[]): Restore {
@@ -386,8 +394,11 @@ class World {
     this.#found(this.#clear(this.#tree));
     const ways = this.#model.wanted({ ...ofTurns(turns.map((turn) => ({ session: turn.session, turn: turn.turn! }))), force: false }, () => true);
     const path = ways.size > 0 && this.#chance.is(0.8) ? this.#chance.one([...ways.keys()]) : this.#hand.known(this.#tree);
+    // What is a folder, or is about to be one, would go with all that is in it.
+    if ([...this.#tree.keys(), ...ways.keys()].some((each) => each.startsWith(`${path}/`))) return;
     const bytes = this.#hand.bytes("user", undefined);
-    const kind = this.#chance.below(3);
+    // A write through a link goes elsewhere.
+    const kind = this.#tree.get(path)?.startsWith("link ") === true ? 1 : this.#chance.below(3);
     const acts: Act[] = kind === 0 ? [{ do: "write", path, bytes }] : kind === 1 ? [{ do: "rm", path }, { do: "write", path, bytes }] : [{ do: "rm", path }];
     let left = 1 + this.#chance.below(40);
     this.#tell("race", `undo turns ${turns.map(({ session, turn }) => key(session, turn ?? "")).join(", ")}, and before its change ${left}: ${told(acts)}`);
@@ -410,11 +421,8 @@ class World {
       return this.#after(before, ways, undone, "undo");
     }
     this.#count(`race at ${happened}`);
-    // What git or a link makes of it beyond that path is theirs as well.
-    const through = before.get(path)?.startsWith("link ") === true;
-    if (written !== undefined && !through) this.#mustStand(path, written, tree, `written at ${happened} while it was restored`);
+    if (written !== undefined) this.#mustStand(path, written, tree, `written at ${happened} while it was restored`);
     for (const each of tree.keys()) if (!before.has(each) && each.includes(".tidemark-conflict-")) this.#raced.add(each);
-    if (through) return void this.#beginAgain();
     this.#after(before, ways, undone, "undo");
     if (written === undefined || tree.get(path) !== written || undone.restore === undefined) return;
     // What a person wrote meanwhile is no part of the undo, so no redo takes it away.
@@ -436,6 +444,8 @@ class World {
     }
     this.#keepers[this.#at] = this.#newKeeper(this.#at);
     if (!gone) return;
+    // The other one's view would go on where this one's begins anew, and whose record it then is depends on who looks first.
+    this.#keepers[1 - this.#at] = this.#newKeeper(1 - this.#at);
     this.#keeper.begin();
     const tree = this.#clear(this.#tree);
     this.#model.begin(tree);
@@ -573,10 +583,6 @@ class World {
   #mark(): void {
     for (const [path, change] of this.#model.top) if (change.time === this.#model.time && change.who.length > 0 && change.before !== undefined) this.#mustBeKept(path, change.before, "an agent replaced it");
     this.#marks.push({ seq: this.#store.newest(this.#root), time: this.#model.time });
-  }
-
-  #beginAgain(): void {
-    this.#look("prompt");
   }
 
   /** Without what is not foretold. */

@@ -105,6 +105,20 @@ export class Model {
     return ways;
   }
 
+  /** As far back as the same stood there, through all that was done from a time on. */
+  farthest(path: string, { to, below }: Way, from: number): Way {
+    let found = below;
+    for (let at = this.top.get(path); at !== undefined; ) {
+      if (at.time >= from) {
+        const { before } = at;
+        at = at.from ?? at.below;
+        if (before === to) found = at;
+      } else if (at.from !== undefined) at = at.below;
+      else break;
+    }
+    return { to, below: found };
+  }
+
   /** It was done so. */
   restored(path: string, { to, below }: Way, restore: Restore): void {
     const from = this.top.get(path)!;
