@@ -22,6 +22,8 @@ export const COMMANDS: Record<string, () => Promise<{ command: CommandSpec }>> =
   show: () => import("./commands/show.ts"),
   search: () => import("./commands/search.ts"),
   resume: () => import("./commands/resume.ts"),
+  checkpoints: () => import("./commands/checkpoints.ts"),
+  diff: () => import("./commands/diff.ts"),
   undo: () => import("./commands/undo.ts"),
   redo: () => import("./commands/redo.ts"),
   restore: () => import("./commands/restore.ts"),

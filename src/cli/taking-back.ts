@@ -6,8 +6,11 @@ import { TidemarkError } from "../base/errors.ts";
 import { clip, plural, printable } from "../base/text.ts";
 import type { PlanItem } from "../checkpoint/model.ts";
 import { runningSessions } from "../agents/claude-code/start.ts";
+import { leaseName } from "../engine/engine.ts";
+import { logCheckpoints } from "../operations/checkpoint-log.ts";
 import { Bytes, countPlan, type FileCount } from "../operations/compare.ts";
 import type { TreeTurn } from "../operations/history.ts";
+import { syncCheckpoints } from "../operations/keeper.ts";
 import { leaveWord } from "../operations/tell.ts";
 import { undo, type Conflict, type Mode, type Undone, type Wanted } from "../operations/undo.ts";
 import { headMoved, type Lasting } from "../operations/undo-choice.ts";
@@ -62,13 +65,17 @@ export async function takeBack(wanted: Wanted, taking: Taking, about: About, tre
   const done = undo(wanted, { mode: taking.mode, dryRun: taking.dryRun, paths: taking.paths, id: uniqueId() }, tree);
   const moved = about.back ? await headMoved(log, tree.root, about.turns, context.environment) : undefined;
   if (moved !== undefined) context.terminal.warn(`HEAD has moved from ${moved.from.slice(0, 8)} to ${moved.to.slice(0, 8)} since the session began: only files go back, commits and branches stay as they are`);
-  return show(done, taking, about, tree, context);
+  return show(done, taking, about, tree, log, context);
 }
 
-export function show(done: Undone, taking: Taking, about: About, tree: Tree, context: Context): number {
+export async function show(done: Undone, taking: Taking, about: About, tree: Tree, log: Store, context: Context): Promise<number> {
   const { terminal } = context;
+  if (done.applied) {
+    syncCheckpoints(tree.store);
+    await logCheckpoints(log, tree.store);
+  }
   const counts = countPlan(done.plan, new Bytes(tree, COUNTED));
-  const told = done.applied ? tellAgents(done, taking, about, tree, context) : [];
+  const told = done.applied ? await tellAgents(done, taking, about, tree, log, context) : [];
   const held = done.plan.filter(({ action }) => action === "keep" || action === "refuse");
   const doing = done.plan.filter(({ action }) => action === "write" || action === "delete" || action === "merge");
   const data = {
@@ -106,11 +113,17 @@ function nothingDone(held: readonly PlanItem[], { verb, mode }: Taking): Tidemar
   return new TidemarkError("NOTHING_DONE", message, { hint });
 }
 
-/** Agents at work in this tree, and the one whose work it is, which may be taken up again: each is told at its next prompt. */
-function tellAgents(done: Undone, { verb }: Taking, about: About, { root, home, pid }: Tree, { configDir }: Context): string[] {
+/**
+ * Agents at work in this tree are told at their next prompt. Where the client does not say which sessions run, an engine
+ * of this tree says that one does; the one whose work it was is then taken for it. What is left for nobody would make
+ * every prompt of everybody slower.
+ */
+async function tellAgents(done: Undone, { verb }: Taking, about: About, { root, home, pid }: Tree, log: Store, { configDir, now }: Context): Promise<string[]> {
   const sessions = new Set(runningSessions(configDir, isAlive).filter(({ cwd }) => treeOf(cwd) === root).map(({ session }) => session));
-  for (const { session } of about.turns) sessions.add(session);
-  if (about.session !== undefined) sessions.add(about.session);
+  if (sessions.size === 0 && (await log.leases(now)).some(({ name, holder }) => name === leaseName(root) && isAlive(Number(holder)))) {
+    for (const { session } of about.turns) sessions.add(session);
+    if (about.session !== undefined) sessions.add(about.session);
+  }
   const files = done.plan.filter(({ action }) => action === "write" || action === "delete" || action === "merge").map(({ path, action }) => ({ path, action }));
   for (const session of sessions) leaveWord(home, session, { time: Date.now(), verb, files, tree: root, ...(about.session === undefined ? {} : { session: about.session }) }, pid);
   return [...sessions];
@@ -197,7 +210,7 @@ function wordOf(action: PlanItem["action"], applied: boolean): string {
   return applied ? ACTIONS[action].done : ACTIONS[action].word;
 }
 
-export function plusMinus(count: FileCount | undefined): string {
+export function plusMinus(count: Pick<FileCount, "change" | "added" | "removed"> & { readonly binary?: boolean } | undefined): string {
   if (count === undefined) return "";
   if (count.change === "mode") return "mode";
   if (count.added === undefined || count.removed === undefined) return count.binary === true ? "binary" : "";

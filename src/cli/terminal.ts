@@ -88,6 +88,17 @@ export class Terminal {
     this.#write(text.replace(/[\u007f-\u009f\u202a-\u202e\u2066-\u2069]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`));
   }
 
+  /** True where a terminal shows it; otherwise it goes into a pipe or a file. */
+  get shown(): boolean {
+    return this.#streams.stdout.isTTY === true;
+  }
+
+  /** A text that another program takes as it is, such as a patch: not for a terminal, which would obey what is in it. */
+  exact(text: string): void {
+    if (this.shown) throw new TypeError("what is shown goes through `line`");
+    this.#streams.stdout.write(text);
+  }
+
   style(style: Style, text: string, stream: "out" | "err" = "out"): string {
     const target = stream === "out" ? this.#streams.stdout : this.#streams.stderr;
     if (target.isTTY !== true || this.#streams.noColor) return text;

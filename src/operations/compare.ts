@@ -53,7 +53,7 @@ export function within(paths: readonly TreePath[]): (path: TreePath) => boolean 
 }
 
 export function diffFiles(changes: readonly Change[], bytes: Bytes): FileDiff[] {
-  return changes.map(({ path, before, after }) => {
+  return changes.filter((change) => !bytes.isSame(change)).map(({ path, before, after }) => {
     const [old, young] = [bytes.side(path, before), bytes.side(path, after)];
     const told = tell(before, after, old, young);
     return { path, ...told, patch: patchOf(path, before, after, old, young, told) };
@@ -83,6 +83,15 @@ export class Bytes {
     }
   }
 
+  /** Whether nothing changed but the name its bytes go by: the store's, or that of a blob in the user's repository. */
+  isSame({ path, before, after }: Change): boolean {
+    if (!isVersion(before) || !isVersion(after)) return sameState(before, after);
+    if (before.type !== after.type || before.mode !== after.mode || before.size !== after.size) return false;
+    if (before.content.startsWith("git:") === after.content.startsWith("git:")) return before.content === after.content;
+    const [old, young] = [this.side(path, before), this.side(path, after)];
+    return old instanceof Uint8Array && young instanceof Uint8Array && Buffer.compare(old, young) === 0;
+  }
+
   count({ path, before, after }: Change): FileCount {
     const told = this.#told(path, before, after);
     const { change, added, removed, binary, note } = told;
@@ -93,7 +102,7 @@ export class Bytes {
     const sides = [before, after].map((state) => (isVersion(state) ? `${state.type} ${state.content}` : state));
     const key = sides.join(" ");
     const known = this.#counted.get(key);
-    if (known !== undefined) return { ...known, change: changeWord(before, after) };
+    if (known !== undefined) return known;
     this.#left -= [before, after].reduce((sum, state) => sum + (isVersion(state) ? state.size : 0), 0);
     if (this.#left < 0) return { change: changeWord(before, after), exact: true, binary: false, note: "not counted" };
     const told = tell(before, after, this.side(path, before), this.side(path, after));

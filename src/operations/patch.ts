@@ -50,6 +50,8 @@ export function tell(before: State, after: State, old: Side, young: Side): Told 
   const note = missing(before, old, "before") ?? missing(after, young, "after");
   if (note !== undefined) return { change, exact: true, binary: false, note };
   const [a, b] = [bytesIn(old), bytesIn(young)];
+  // The same bytes may go by two names: the store's, and that of a blob in the user's repository.
+  if (change === "edited" && Buffer.compare(a, b) === 0) return { change: "mode", added: 0, removed: 0, exact: true, binary: false };
   if (isBinary(a) || isBinary(b)) return { change, exact: true, binary: true };
   if (a.length > MOST_BYTES || b.length > MOST_BYTES) return { change, exact: true, binary: false, note: "too large to compare line by line" };
   return { change, ...counted(before, after, a, b), binary: false };

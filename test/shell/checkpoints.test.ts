@@ -1,5 +1,5 @@
 /** The commands about checkpoints, on the built command line, in trees where agents were at work. */
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { takeWords } from "../../src/operations/tell.ts";
@@ -46,7 +46,6 @@ test("undo takes back the last turn of whichever session, says which, and redo b
                created by Bash
 
     1 deleted. To take this back: tidemark redo
-    The agent will be told at the next prompt.
     "
   `);
   expect(existsSync(join(w.world.root, "a.test.txt"))).toBe(false);
@@ -100,16 +99,18 @@ test("what a person changed since is kept, with the next command; --merge and --
   expect(w.world.read("a.txt")).toBe("1\n2\n3\n4\n5\n6\n7\n8\n");
 });
 
-test("agents of this tree are told which files went back, once, also one that is taken up again later", async () => {
+test("agents at work in this tree are told which files went back, once, and nobody else", async () => {
   const w = await someWork();
   mkdirSync(join(w.at.config, "sessions"), { recursive: true });
-  writeFileSync(join(w.at.config, "sessions", "1.json"), JSON.stringify({ pid: process.pid, sessionId: SESSION, cwd: w.world.root, startedAt: Date.now() }));
+  const running = (name: string, session: string, cwd: string): void => writeFileSync(join(w.at.config, "sessions", name), JSON.stringify({ pid: process.pid, sessionId: session, cwd, startedAt: Date.now() }));
+  running("1.json", SESSION, w.world.root);
+  running("2.json", "another-place", w.at.config);
   const { data } = await ask(w.at, ["undo"]);
-  expect(data.told.sort()).toEqual([SESSION, OTHER].sort());
-  const word = { verb: "undo", session: OTHER, tree: w.world.root, time: expect.any(Number), files: [{ path: "a.test.txt", action: "delete" }] };
-  expect(takeWords(w.at.home, SESSION)).toEqual([word]);
+  expect(data.told).toEqual([SESSION]);
+  expect(takeWords(w.at.home, SESSION)).toEqual([{ verb: "undo", session: OTHER, tree: w.world.root, time: expect.any(Number), files: [{ path: "a.test.txt", action: "delete" }] }]);
   expect(takeWords(w.at.home, SESSION)).toEqual([]);
-  expect(takeWords(w.at.home, OTHER)).toEqual([word]);
+  expect(takeWords(w.at.home, OTHER)).toEqual([]);
+  expect((await ask(w.at, ["verify"])).data.problems).toEqual([]);
 });
 
 test("restore goes back to a checkpoint, a turn's end, or by force to all of what was there", async () => {
@@ -130,4 +131,95 @@ test("in a tree without checkpoints each command says so and what to do", async 
   expect(await ask(at, ["redo"])).toMatchObject({ code: 1, error: { code: "NO_CHECKPOINTS" } });
   expect(await ask(at, ["undo"])).toMatchObject({ code: 1, error: { code: "NOTHING_TO_UNDO" } });
   expect(await ask(at, ["undo", "src/x.ts"])).toMatchObject({ code: 1, error: { code: "BAD_VALUE", hint: expect.stringContaining("tidemark undo -- src/x.ts") } });
+});
+
+test("checkpoints tells by turn who changed what, with lines; what is undone, from outside, taken back and marked stands between", async () => {
+  const w = await someWork();
+  await ask(w.at, ["undo", "--turn", "2", "--session", "5972"]);
+  const { data, warnings } = await ask(w.at, ["checkpoints"]);
+  expect(warnings).toEqual([]);
+  expect(data.map(({ session, turn, kind, undone, actors }: any) => [session?.slice(0, 4) ?? null, turn, kind, undone, actors[0].by])).toEqual([
+    ["5972", null, "restore", "no", "restore"],
+    ["6113", 1, "call", "no", "agent"],
+    ["5972", 2, "call", "yes", "agent"],
+    [null, null, "prompt", "no", "outside"],
+    ["5972", 1, "call", "no", "agent"],
+    ["5972", 1, "call", "no", "agent"],
+    [null, null, "baseline", "no", "outside"],
+  ]);
+  expect(data[2]).toMatchObject({
+    id: expect.stringMatching(/^[0-9a-f]{16}$/), time: expect.stringMatching(/Z$/), calls: [{ id: expect.any(String), tool: "Bash" }], added: 1, removed: 2, prompt: "Make it friendlier", tier: "disk", pinned: false, note: null,
+    files: [{ path: "README.md", change: "deleted", added: 0, removed: 1 }, { path: "greet.txt", change: "edited", added: 1, removed: 1 }], coverage: { skipped: [] },
+  });
+  expect((await ask(w.at, ["checkpoints", "--session", "6113"])).data).toHaveLength(1);
+  expect((await ask(w.at, ["show", "5972"])).data.turns[1].checkpoint).toBe(data[2].id);
+  const { out } = await tidemark(w.at, ["checkpoints"]);
+  expect(out.replaceAll(w.world.root, "ROOT").replace(/[0-9a-f]{8}$/gm, "ID").replace(/ {2,}just now/g, "  just now")).toMatchInlineSnapshot(`
+    "ROOT  7 checkpoints, 3 turns of agents
+
+    ↶ undo of turn 2 (5972f1c9)  just now  ID
+      on disk
+      + README.md  +1 -0
+      ~ greet.txt  +1 -1
+
+    ● turn 1: Write a test  just now  ID
+      claude-code 6113107f · Bash · on disk
+      + a.test.txt  +1 -0
+
+    ○ turn 2: Make it friendlier  just now  ID
+      claude-code 5972f1c9 · Bash · undone · on disk
+      - README.md  +0 -1
+      ~ greet.txt  +1 -1
+
+    ┆ you, or another program  just now  ID
+      + mine.txt  +1 -0
+
+    ● turn 1: Add a greeting  just now  ID
+      claude-code 5972f1c9 · Write ×2 · on disk
+      ~ app.txt    +1 -0
+      + greet.txt  +1 -0
+
+    ┴ the record begins  just now  ID
+    "
+  `);
+});
+
+test("diff between turns, checkpoints and now is a patch that git applies; --stat counts; links, modes and bytes are said as git says them", async () => {
+  const w = work(onTestFinished);
+  const { world } = w;
+  world.write("a.txt", "one\r\ntwo\n");
+  world.write("gone.txt", "last line without an end");
+  world.write("run.sh", "true\n");
+  world.git("add", "-A");
+  world.git("commit", "-qm", "begin");
+  world.keeper.begin();
+  w.prompt("do it");
+  w.edit("a.txt", "one\r\nTWO\nthree \u001b[31mred\n");
+  w.bash("rm gone.txt; chmod +x run.sh; ln -s a.txt link; printf 'a\\0b' > bytes.bin; printf 'x\\n' > 'a name.txt'");
+  await w.told();
+  const { data } = await ask(w.at, ["diff", "1"]);
+  expect(data.files.map(({ path, change, added, removed }: any) => [path, change, added, removed])).toEqual([
+    ["a name.txt", "created", 1, 0], ["a.txt", "edited", 2, 1], ["bytes.bin", "created", null, null], ["gone.txt", "deleted", 0, 1], ["link", "created", 1, 0], ["run.sh", "mode", 0, 0],
+  ]);
+  expect(data.files[2].patch).toBe("diff --git a/bytes.bin b/bytes.bin\nnew file mode 100644\nBinary files /dev/null and b/bytes.bin differ\n");
+  expect(data.files[5].patch).toBe("diff --git a/run.sh b/run.sh\nold mode 100644\nnew mode 100755\n");
+  // Backwards it is what leads back.
+  const back = await tidemark(w.at, ["diff", "now", world.store.checkpoints(world.root)[0]!.id, "--", "a.txt", "gone.txt", "run.sh", "link", "a name.txt"]);
+  writeFileSync(join(w.at.home, "patch"), back.out);
+  world.git("apply", join(w.at.home, "patch"));
+  rmSync(join(world.root, "bytes.bin"));
+  expect(world.git("status", "--porcelain")).toBe("");
+  const stat = await tidemark(w.at, ["diff", "1", "1", "--stat"]);
+  expect(stat.out).toMatchInlineSnapshot(`
+    " a name.txt   +1 -0  +
+     a.txt        +2 -1  ++-
+     bytes.bin   binary
+     gone.txt     +0 -1  -
+     link         +1 -0  +
+     run.sh        mode
+     6 files changed from the beginning of turn 1 to the end of turn 1: +4 -2
+    "
+  `);
+  expect(await ask(w.at, ["diff", "7"])).toMatchObject({ code: 1, error: { code: "CHECKPOINT_UNKNOWN" } });
+  expect((await ask(w.at, ["diff", "now"])).data).toEqual({ files: [], from: "now", to: "now" });
 });

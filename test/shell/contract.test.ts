@@ -138,7 +138,7 @@ describe("before anything was imported", () => {
     const at = place();
     const outcomes = await Promise.all([["--help"], ["--version"], ["import", "--help"]].map((args) => tidemark(at, args)));
     expect(outcomes.map(({ code, err }) => [code, err])).toEqual([[0, ""], [0, ""], [0, ""]]);
-    expect(outcomes[0]!.out).toMatch(/import .*Keep every session that agents have left on this\s+machine/);
+    expect(outcomes[0]!.out).toMatch(/import .*Keep\s+every\s+session\s+that\s+agents\s+have\s+left\s+on\s+this\s+machine/);
     expect(outcomes[1]!.out).toMatch(/^\d+\.\d+\.\d+\n$/);
     expect(existsSync(at.home)).toBe(false);
   });

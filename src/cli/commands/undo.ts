@@ -106,7 +106,7 @@ async function byTranscript(session: string, input: Input, tree: Tree, log: Stor
   for (const { file, line, reason } of planned.damaged.slice(0, 3)) context.terminal.warn(`${file}:${line}: ${reason}; a change may be missing here`);
   const title = typeof call === "string" ? `Undo call ${call} of session ${shortId(session)}, by its transcript` : `Undo turn ${turns.join(", ")} of session ${shortId(session)}, by its transcript`;
   sayCascade(planned, context);
-  return show(done, taking, { title, turns: [], lasting, session, back: true, again: "tidemark redo" }, tree, context);
+  return show(done, taking, { title, turns: [], lasting, session, back: true, again: "tidemark redo" }, tree, log, context);
 }
 
 function changing(turns: readonly { readonly n: number; readonly files: readonly { readonly change: string }[] }[]): number[] {
