@@ -3,7 +3,6 @@
  * The same as the engine does (engine/trees.ts), once.
  */
 import { existsSync, readFileSync, statSync } from "node:fs";
-import { homedir } from "node:os";
 import { basename, join } from "node:path";
 import { told } from "../agents/claude-code/calls.ts";
 import { asTidemarkError } from "../base/errors.ts";
@@ -16,7 +15,7 @@ import { openCheckpointStore } from "../store/sqlite/checkpoints.ts";
 import type { CheckpointStore } from "../store/checkpoints.ts";
 import type { Store } from "../store/store.ts";
 import { treeOf } from "../worktree/project.ts";
-import type { Variables } from "./environment.ts";
+import { userHome, type Variables } from "./environment.ts";
 import { isAlive } from "./processes.ts";
 
 type Tree = { readonly attendant: Attendant; readonly keeper: Keeper };
@@ -59,7 +58,7 @@ export function isNew(cwd: string, home: string, environment: Variables): boolea
 }
 
 function withTrees(home: string, environment: Variables, body: (open: (cwd: string) => Tree | undefined) => void): void {
-  const options = { home, userHome: homedir(), environment, clock: Date.now, pid: process.pid, isAlive };
+  const options = { home, userHome: userHome(), environment, clock: Date.now, pid: process.pid, isAlive };
   const trees = new Map<string, Tree | undefined>();
   let store: CheckpointStore | undefined;
   const open = (cwd: string): Tree | undefined => {

@@ -1,4 +1,5 @@
 /** What the environment says: where state is kept, where the agent keeps its own, and what time it is. */
+import { realpathSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { TidemarkError } from "../base/errors.ts";
@@ -12,6 +13,16 @@ export function stateHome(environment: Variables): string {
   if (process.platform === "darwin") return join(homedir(), "Library", "Application Support", "tidemark");
   if (process.platform === "win32") return join(environment["LOCALAPPDATA"] || join(homedir(), "AppData", "Local"), "tidemark");
   return join(environment["XDG_STATE_HOME"] || join(homedir(), ".local", "state"), "tidemark");
+}
+
+/** The user's own folder by its real path, as the trees it is held against have theirs. */
+export function userHome(): string {
+  try {
+    return realpathSync(homedir());
+  } catch {
+    // An account without a folder.
+    return homedir();
+  }
 }
 
 export function agentFolder(environment: Variables): string {

@@ -3,7 +3,6 @@
  * Paths as they are typed become paths of the tree.
  */
 import { existsSync, realpathSync } from "node:fs";
-import { homedir } from "node:os";
 import { basename, dirname, join, resolve } from "node:path";
 import { randomBytes } from "node:crypto";
 import { TidemarkError } from "../base/errors.ts";
@@ -14,6 +13,7 @@ import type { CheckpointStore } from "../store/checkpoints.ts";
 import { openCheckpointStore } from "../store/sqlite/checkpoints.ts";
 import { treeOf } from "../worktree/project.ts";
 import type { Context } from "./command.ts";
+import { userHome } from "./environment.ts";
 import { isAlive } from "./processes.ts";
 
 export interface Tree extends UndoDeps {
@@ -56,16 +56,7 @@ export function keeperOf(store: CheckpointStore, root: string, { home, environme
 
 function treeOptions({ home, environment }: Pick<Context, "home" | "environment">) {
   // Held against the times of files: the machine's own clock, whatever TIDEMARK_NOW says.
-  return { home, environment, userHome: realHome(), clock: Date.now, pid: process.pid, isAlive };
-}
-
-function realHome(): string {
-  try {
-    return realpathSync(homedir());
-  } catch {
-    // An account without a folder.
-    return homedir();
-  }
+  return { home, environment, userHome: userHome(), clock: Date.now, pid: process.pid, isAlive };
 }
 
 /** Without git a tree is the folder an agent was started in; a command may be called further in. */

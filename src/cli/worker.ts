@@ -2,11 +2,11 @@
  * The engine's second thread: looks after the trees (engine/trees.ts) while the first one takes in what hooks say. Started
  * from the same file as the command line; asked by messages, answers each with its number.
  */
-import { homedir } from "node:os";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
 import type { Told } from "../agents/claude-code/calls.ts";
 import { Trees, type Served } from "../engine/trees.ts";
 import { openCheckpointStore } from "../store/sqlite/checkpoints.ts";
+import { userHome } from "./environment.ts";
 import { isAlive } from "./processes.ts";
 
 interface Request {
@@ -65,7 +65,7 @@ export function runTreesThread(): void {
   if (isMainThread || parentPort === null) throw new Error("not a thread");
   const port = parentPort;
   const { home } = workerData as { home: string };
-  const trees = new Trees({ open: () => openCheckpointStore(home), home, userHome: homedir(), environment: process.env, clock: Date.now, pid: process.pid, isAlive });
+  const trees = new Trees({ open: () => openCheckpointStore(home), home, userHome: userHome(), environment: process.env, clock: Date.now, pid: process.pid, isAlive });
   // One request at a time: a look is not to begin while another one waits for its watches.
   let queue: Promise<void> = Promise.resolve();
   const round = setInterval(() => {

@@ -81,7 +81,11 @@ class Capture {
     for (const { slot, stat, lost } of look) this.#read(slot, stat, manifest.stateOf(slot), false, lost);
     // What was there before the last look, out of sight, is not this one's making: nothing may take it away again.
     for (const { slot, stat, earlier, moved } of fresh) this.#read(slot, stat, earlier ? "unknown" : "absent", true, false, moved);
-    this.#skipped.push(...blind);
+    for (const each of blind) {
+      if (manifest.reasons.get(each.path) === each.reason) continue;
+      manifest.reasons.set(each.path, each.reason);
+      this.#skipped.push(each);
+    }
     this.#import();
     if (this.#changes.some(({ path }) => nameOf(path) === ".gitignore")) manifest.doubtFolders();
     else if (whole) manifest.doubtful = false;

@@ -144,6 +144,8 @@ class Scan {
   }
 
   one(path: TreePath): Found {
+    // Whoever names a file in there, it is the version control system's to undo.
+    if (path.split("/").some(isInnards)) return this.#found;
     this.#rule();
     const slot = this.#manifest.slotOf(path);
     const stat = this.#statOf(onDisk(this.#options.root, path), path);
@@ -198,7 +200,7 @@ class Scan {
       }
       this.#compare(slot, about);
     }
-    for (const name of [...folder.folders]) {
+    for (const name of folder.folders) {
       const inner = this.#manifest.folders.get(folder.path === "" ? name : `${folder.path}/${name}`);
       if (inner !== undefined) this.#lookAt(inner);
     }
@@ -215,6 +217,7 @@ class Scan {
     const manifest = this.#manifest;
     const entries = this.#entries(folder);
     if (entries === undefined) return;
+    this.#forgetReasons(folder);
     const [listedBefore, wasRepository] = [folder.inode !== 0n, folder.repository === folder.path];
     Object.assign(folder, { mtime: stat.mtimeNs, ctime: stat.ctimeNs, inode: stat.ino, racy: stat.mtimeNs >= this.#racyFrom || stat.ctimeNs >= this.#racyFrom });
     this.#leftBefore.set(folder.path, folder.left);
@@ -277,6 +280,16 @@ class Scan {
       // Kept for later, what lstat gives for 94,000 files would be 100 MB.
       if (this.#first) this.#adopt(slot, path, inside, folder, about);
       else this.#found.fresh.push({ slot, stat: about, ...this.#pastOf(path, about) });
+    }
+  }
+
+  /** What could not be looked at in a folder is said anew when it is listed. */
+  #forgetReasons(folder: Folder): void {
+    const { reasons } = this.#manifest;
+    for (const path of reasons.keys()) {
+      if (path !== folder.path && parentOf(path) !== folder.path) continue;
+      const slot = this.#manifest.slotOf(path);
+      if (slot === undefined || this.#manifest.contentOf(slot) !== undefined) reasons.delete(path);
     }
   }
 
