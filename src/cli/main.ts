@@ -27,9 +27,13 @@ export const COMMANDS: Record<string, () => Promise<{ command: CommandSpec }>> =
   undo: () => import("./commands/undo.ts"),
   redo: () => import("./commands/redo.ts"),
   restore: () => import("./commands/restore.ts"),
+  checkpoint: () => import("./commands/checkpoint.ts"),
+  pin: () => import("./commands/pin.ts"),
+  blame: () => import("./commands/blame.ts"),
   export: () => import("./commands/export.ts"),
   verify: () => import("./commands/verify.ts"),
   doctor: () => import("./commands/doctor.ts"),
+  gc: () => import("./commands/gc.ts"),
   forget: () => import("./commands/forget.ts"),
   drain: () => import("./commands/drain.ts"),
   engine: () => import("./commands/engine.ts"),
@@ -104,7 +108,7 @@ async function takeInLeft(store: Store, home: string, now: number, environment: 
   attendAfterwards(afterwards, home, environment);
 }
 
-function declare(program: Command, name: string, spec: CommandSpec, run: (input: Input) => Promise<void>): void {
+function declare(program: Command, name: string, spec: CommandSpec, run: (input: Omit<Input, "paths">) => Promise<void>): void {
   // Lines of a paragraph are joined: commander wraps them to the terminal's width itself.
   const help = spec.help.trim().replace(/([^\n])\n(?=[^\n])/g, "$1 ");
   const sub = program.command(name).summary(help.split("\n", 1)[0]!).description(help);

@@ -17,3 +17,13 @@ export function time(value: string | boolean | undefined, option: string, now: n
   if (parsed === undefined) throw new TidemarkError("BAD_VALUE", `${option} takes a date such as 2026-01-31 or an age such as 7d, not "${value}"`);
   return parsed;
 }
+
+const UNITS: Readonly<Record<string, number>> = { "": 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3, t: 1024 ** 4 };
+
+/** "500M", "2 GiB", or a number of bytes. */
+export function size(value: string | boolean | undefined, option: string): number | undefined {
+  if (value === undefined) return undefined;
+  const found = /^(\d+(?:\.\d+)?)\s*([kmgt]?)(?:i?b)?$/i.exec(String(value).trim());
+  if (found === null) throw new TidemarkError("BAD_VALUE", `${option} takes a size such as 500M or 2GiB, not "${String(value)}"`);
+  return Math.floor(Number(found[1]) * UNITS[found[2]!.toLowerCase()]!);
+}
