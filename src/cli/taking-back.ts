@@ -6,7 +6,6 @@ import { TidemarkError } from "../base/errors.ts";
 import { clip, plural, printable } from "../base/text.ts";
 import type { PlanItem } from "../checkpoint/model.ts";
 import { runningSessions } from "../agents/claude-code/start.ts";
-import { leaseName } from "../engine/engine.ts";
 import { logCheckpoints } from "../operations/checkpoint-log.ts";
 import { Bytes, countPlan, type FileCount } from "../operations/compare.ts";
 import type { TreeTurn } from "../operations/history.ts";
@@ -75,7 +74,7 @@ export async function show(done: Undone, taking: Taking, about: About, tree: Tre
     await logCheckpoints(log, tree.store);
   }
   const counts = countPlan(done.plan, new Bytes(tree, COUNTED));
-  const told = done.applied ? await tellAgents(done, taking, about, tree, log, context) : [];
+  const told = done.applied ? tellAgents(done, taking, about, tree, context) : [];
   const held = done.plan.filter(({ action }) => action === "keep" || action === "refuse");
   const doing = done.plan.filter(({ action }) => action === "write" || action === "delete" || action === "merge");
   const data = {
@@ -114,19 +113,15 @@ function nothingDone(held: readonly PlanItem[], { verb, mode }: Taking): Tidemar
 }
 
 /**
- * Agents at work in this tree are told at their next prompt. Where the client does not say which sessions run, an engine
- * of this tree says that one does; the one whose work it was is then taken for it. What is left for nobody would make
- * every prompt of everybody slower.
+ * Agents at work in this tree are told at their next prompt, and so are the sessions whose work it was, when they are taken up
+ * again.
  */
-async function tellAgents(done: Undone, { verb }: Taking, about: About, { root, home, pid }: Tree, log: Store, { configDir, now }: Context): Promise<string[]> {
-  const sessions = new Set(runningSessions(configDir, isAlive).filter(({ cwd }) => treeOf(cwd) === root).map(({ session }) => session));
-  if (sessions.size === 0 && (await log.leases(now)).some(({ name, holder }) => name === leaseName(root) && isAlive(Number(holder)))) {
-    for (const { session } of about.turns) sessions.add(session);
-    if (about.session !== undefined) sessions.add(about.session);
-  }
+function tellAgents(done: Undone, { verb }: Taking, about: About, { root, home, pid }: Tree, { configDir }: Context): string[] {
+  const alive = runningSessions(configDir, isAlive).filter(({ cwd }) => treeOf(cwd) === root).map(({ session }) => session);
+  const sessions = new Set([...alive, ...about.turns.map(({ session }) => session), ...(about.session === undefined ? [] : [about.session])]);
   const files = done.plan.filter(({ action }) => action === "write" || action === "delete" || action === "merge").map(({ path, action }) => ({ path, action }));
   for (const session of sessions) leaveWord(home, session, { time: Date.now(), verb, files, tree: root, ...(about.session === undefined ? {} : { session: about.session }) }, pid);
-  return [...sessions];
+  return alive;
 }
 
 // ---- for people ----

@@ -102,8 +102,9 @@ export function hookEntries(wiring: Wiring): HookEntry[] {
     { event: "SessionStart", command: answer("SessionStart"), timeout: 10, by: "answer" },
     { event: "SubagentStart", command: answer("SubagentStart"), timeout: 10, by: "answer" },
     { event: "PreToolUse", matcher: "*", command: MARK + barrierLine(wiring), timeout: 10, by: "barrier" },
-    // Nothing more than the others, unless words were left for an agent (operations/tell.ts): then Node tells them.
-    { event: "UserPromptSubmit", command: `${MARK}for t in ${quoted(words)}/*.json;do if [ -e "$t" ] && ${there}; then NODE_EXTRA_CA_CERTS= TIDEMARK_HOME=${quoted(home)} ${quoted(node)} ${quoted(script)} hook UserPromptSubmit 2>/dev/null && exit 0; fi; break; done; ${spool}`, timeout: 10, by: "spool" },
+    // Nothing more than the others, unless words were left for this session (operations/tell.ts): then Node tells them. Where the
+    // client does not say which it is, words for any.
+    { event: "UserPromptSubmit", command: `${MARK}for t in ${quoted(words)}/"$CLAUDE_CODE_SESSION_ID"*.json;do if [ -e "$t" ] && ${there}; then NODE_EXTRA_CA_CERTS= TIDEMARK_HOME=${quoted(home)} ${quoted(node)} ${quoted(script)} hook UserPromptSubmit 2>/dev/null && exit 0; fi; break; done; ${spool}`, timeout: 10, by: "spool" },
     ...SPOOLED.map((event): HookEntry => ({ event, ...(ON_TOOLS.has(event) ? { matcher: "*" } : {}), command: MARK + spool, timeout: 5, by: "spool" })),
     // SessionEnd has 1.5 s unless a settings hook asks for more.
     { event: "SessionEnd", command: end, timeout: 5, by: "drain" },
