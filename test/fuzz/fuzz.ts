@@ -11,6 +11,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Checkpoint } from "../../src/checkpoint/model.ts";
+import { retain } from "../../src/checkpoint/retention.ts";
 import { entriesOf, standing, type TreeTurn } from "../../src/operations/history.ts";
 import { Keeper } from "../../src/operations/keeper.ts";
 import { recover, undo, type Mode, type Undone, type Wanted } from "../../src/operations/undo.ts";
@@ -215,8 +216,7 @@ class World {
     if (edit !== undefined) this.#perform(edit.acts);
     this.#begin(second);
     this.#perform(acts);
-    if (this.#chance.is(0.5)) this.#finish(one), this.#finish(second);
-    else this.#finish(second), this.#finish(one);
+    for (const call of this.#chance.is(0.5) ? [one, second] : [second, one]) this.#finish(call);
   }
 
   #undoTurns(): void {
@@ -455,12 +455,13 @@ class World {
   /** What retention does: checkpoints of one turn become one, and what nobody needs goes. */
   #retain(): void {
     const all = this.#store.checkpoints(this.#root);
-    const run = this.#chance.one(runsOf(all).concat([[]]));
-    this.#tell("retain", run.length > 1 ? `merge ${run.map(({ seq }) => seq).join(" ")}` : "collect");
-    if (run.length > 1) {
-      for (const { actor } of run) if (actor.by === "agent") for (const { id } of actor.calls) this.#merged.add(id);
-      this.#store.merge([run.map(({ seq }) => seq)]);
+    const { merge } = retain(all, { bytes: 0, of: () => 0 }, { maxCheckpoints: this.#chance.below(4), maxBytes: 1, maxAge: Number.MAX_SAFE_INTEGER }, Date.now());
+    this.#tell("retain", `merge ${JSON.stringify(merge)}`);
+    for (const run of merge) {
+      for (const { seq, actor } of all) if (run.includes(seq) && actor.by === "agent") for (const { id } of actor.calls) this.#merged.add(id);
+      this.#model.merge(new Set(run.map((seq) => this.#marks.find((mark) => mark.seq >= seq)?.time ?? -1)));
     }
+    this.#store.merge(merge);
     const needed = this.#keepers.flatMap((keeper) => [...keeper.needed()]);
     this.#store.collect(new Set(needed), { clock: Date.now, ms: 200 });
   }
@@ -549,6 +550,7 @@ class World {
     else {
       this.#keeper.lookAt(call.path, "prompt", { own: true });
       this.#found(this.#clear(this.#tree), call.path);
+      this.#mark();
     }
     this.#keeper.callBegan({ ...call, tool: call.path === undefined ? "Bash" : "Write", agent: "fuzzer", started: Date.now() });
     this.#model.running.push(call);
@@ -692,18 +694,6 @@ class World {
     const state = (each: unknown): string => (typeof each === "object" ? `${(each as { type: string }).type} ${(each as { mode: number }).mode.toString(8)} ${(each as { size: number }).size} ${(each as { content: string }).content.slice(0, 15)}` : String(each));
     return this.#store.changesAfter(this.#root, 0, path).slice(-15).map(({ seq, before, after }) => `    ${seq} ${all.get(seq)?.id} ${all.get(seq)?.kind} ${JSON.stringify(all.get(seq)?.actor)}: ${state(before)} → ${state(after)}`).join("\n");
   }
-}
-
-/** Checkpoints of one turn that follow each other with nothing between them. */
-function runsOf(all: readonly Checkpoint[]): Checkpoint[][] {
-  const runs: Checkpoint[][] = [];
-  for (const each of all) {
-    const last = runs.at(-1)?.at(-1);
-    const isNext = last !== undefined && last.actor.by === "agent" && each.actor.by === "agent" && last.actor.session === each.actor.session && last.actor.turn === each.actor.turn && !last.pinned && !each.pinned;
-    if (isNext) runs.at(-1)!.push(each);
-    else runs.push([each]);
-  }
-  return runs.filter((run) => run.length > 1);
 }
 
 function isAlive(pid: number): boolean {

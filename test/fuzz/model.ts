@@ -141,6 +141,28 @@ export class Model {
     return this.restores.findLast(({ id, verb }) => verb !== "redo" && !undone.has(id));
   }
 
+  /** What one turn did at these looks, with nothing of anyone else's in between, becomes one change; what cancels out is none. */
+  merge(times: ReadonlySet<number>): void {
+    const done = new Map<Change, Change | undefined>();
+    const merged = (change: Change | undefined): Change | undefined => {
+      if (change === undefined) return undefined;
+      if (done.has(change)) return done.get(change);
+      const below = merged(change.below);
+      const from = merged(change.from);
+      const isOne = times.has(change.time) && change.who.length > 0 && below !== undefined && times.has(below.time) && below.who.length > 0;
+      const own: Change = { ...change, below, ...(from === undefined ? {} : { from }) };
+      const both: Change = isOne ? { ...own, before: below.before, below: below.below, who: [...below.who, ...own.who.filter((call) => !below.who.some(({ id }) => id === call.id))] } : own;
+      const left = isOne && both.before === both.after ? both.below : both;
+      done.set(change, left);
+      return left;
+    };
+    for (const [path, top] of this.top) {
+      const left = merged(top);
+      if (left === undefined) this.top.delete(path);
+      else this.top.set(path, left);
+    }
+  }
+
   forget(path: string): void {
     this.seen.delete(path);
     this.top.delete(path);
