@@ -30,6 +30,8 @@ export interface KeeperOptions {
   readonly clock: () => number;
   readonly pid: number;
   readonly isAlive: (pid: number, since?: number) => boolean;
+  /** How long another process is waited for, in milliseconds. */
+  readonly patience?: number;
 }
 
 /** What a person or a program adds to a checkpoint that it asks for. */
@@ -448,10 +450,11 @@ const PATIENCE = 30_000;
 
 function takeLock(file: string, options: KeeperOptions): void {
   const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  const { patience = PATIENCE } = options;
   mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
   for (let waited = 0; !makeOwn(file, options.pid); waited += 5) {
     if (isLeft(file, options)) takeAway(file, options);
-    if (waited > PATIENCE) throw new TidemarkError("TREE_BUSY", `Another Tidemark process (${holderOf(file)}) has been at work on this tree for ${PATIENCE / 1000} s`);
+    if (waited > patience) throw new TidemarkError("TREE_BUSY", `Another Tidemark process (${holderOf(file)}) has been at work on this tree for ${patience / 1000} s`);
     Atomics.wait(sleeper, 0, 0, 5);
   }
 }
