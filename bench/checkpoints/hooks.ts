@@ -3,7 +3,7 @@
  * command line, both children of this process as they are of an agent. Prints one JSON document.
  */
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync } from "node:fs";
+import { existsSync, mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -67,7 +67,11 @@ export async function hooks(job: Job): Promise<Hooks> {
     while ((await run(before, payload("PreToolUse", "Read", {}))) > 100 && performance.now() - from < 30_000);
   };
   try {
-    while (!readdirSync(barrierFolder(home)).includes(`${process.pid}-${engine.pid}`)) await pause(10);
+    const presence = join(barrierFolder(home), `${process.pid}-${engine.pid}`);
+    while (!existsSync(presence)) {
+      if (performance.now() - started > 30_000) throw new Error("the engine does not serve hooks");
+      await pause(10);
+    }
     while ((await run(before, payload("PreToolUse", "Bash", bash))) > 500) calls += 1;
     const ready = performance.now() - started;
     const atFirst = memory(engine.pid!);
@@ -110,7 +114,7 @@ export async function hooks(job: Job): Promise<Hooks> {
     }
     const { rssMb } = memory(engine.pid!);
     const { peakMb } = memory(engine.pid!);
-    if (existsSync(join(barrierFolder(home), `${process.pid}-${engine.pid}`)) === false) throw new Error("the engine has gone");
+    if (!existsSync(presence)) throw new Error("the engine has gone");
     return { ready, waits, rssMb: Math.max(rssMb, atFirst.rssMb), peakMb };
   } finally {
     engine.stdin.end();

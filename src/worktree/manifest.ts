@@ -29,8 +29,8 @@ export interface Folder {
   inode: bigint;
   /** Changed so shortly before it was listed that a further change may not show in its times. */
   racy: boolean;
-  readonly files: Map<string, Slot>;
-  readonly folders: Set<string>;
+  readonly files: Few<Slot>;
+  readonly folders: Few<Folder>;
   /** Rules that hold inside it. */
   rules: Rules | undefined;
   /** The repository it is in, as a path of the tree; undefined outside of any. */
@@ -41,6 +41,66 @@ export interface Folder {
   closed: boolean;
   /** Names in it that are left out, as it was last listed; undefined where it was not. */
   left?: ReadonlySet<string>;
+}
+
+/** From so many on names are looked up in a map. */
+const MANY = 24;
+
+/**
+ * What is in a folder, by name, in the order in which it came. Most folders hold a few files and hardly a folder: 18,500
+ * maps and as many sets were 11 MB where these lists are 2.
+ */
+export class Few<V> {
+  #names: string[] | undefined;
+  #values: V[] | undefined;
+  #many: Map<string, V> | undefined;
+
+  get size(): number {
+    return this.#many?.size ?? this.#names?.length ?? 0;
+  }
+
+  has(name: string): boolean {
+    return this.#many?.has(name) ?? (this.#names !== undefined && this.#names.includes(name));
+  }
+
+  get(name: string): V | undefined {
+    if (this.#many !== undefined) return this.#many.get(name);
+    const at = this.#names?.indexOf(name) ?? -1;
+    return at < 0 ? undefined : this.#values![at];
+  }
+
+  set(name: string, value: V): void {
+    if (this.#many !== undefined) return void this.#many.set(name, value);
+    const [names, values] = [(this.#names ??= []), (this.#values ??= [])];
+    const at = names.indexOf(name);
+    if (at >= 0) return void (values[at] = value);
+    names.push(name);
+    values.push(value);
+    if (names.length < MANY) return;
+    this.#many = new Map(names.map((each, i) => [each, values[i]!]));
+    this.#names = this.#values = undefined;
+  }
+
+  delete(name: string): void {
+    if (this.#many !== undefined) return void this.#many.delete(name);
+    const at = this.#names?.indexOf(name) ?? -1;
+    if (at < 0) return;
+    this.#names!.splice(at, 1);
+    this.#values!.splice(at, 1);
+  }
+
+  keys(): Iterable<string> {
+    return this.#many?.keys() ?? this.#names ?? [];
+  }
+
+  /** As they are now: what comes or goes later is not in it. */
+  values(): readonly V[] {
+    return this.#many === undefined ? (this.#values?.slice() ?? []) : [...this.#many.values()];
+  }
+
+  [Symbol.iterator](): Iterator<string> {
+    return this.keys()[Symbol.iterator]();
+  }
 }
 
 /** The bytes were not taken yet. */
@@ -70,7 +130,9 @@ export class Manifest {
   readonly repositories = new Map<TreePath, Known>();
   /** When each repository's index was written, as it was last gone by. */
   readonly indexed = new Map<TreePath, bigint>();
-  #paths: (TreePath | undefined)[] = [];
+  /** Paths are put together when they are asked for: kept whole they were 12 MB. */
+  #names: (string | undefined)[] = [];
+  #folders: (Folder | undefined)[] = [];
   #contents: (ContentId | undefined)[] = [];
   #mtime = new BigInt64Array(1024);
   #ctime = new BigInt64Array(1024);
@@ -82,14 +144,14 @@ export class Manifest {
 
   /** How many files. */
   get files(): number {
-    return this.#paths.length - this.#free.length;
+    return this.#names.length - this.#free.length;
   }
 
   addFolder(path: TreePath, above: Folder | undefined): Folder {
-    const folder: Folder = { path, mtime: 0n, ctime: 0n, inode: 0n, racy: true, files: new Map(), folders: new Set(), rules: above?.rules, repository: above?.repository, sparse: false, closed: above?.closed ?? false };
+    const folder: Folder = { path, mtime: 0n, ctime: 0n, inode: 0n, racy: true, files: new Few(), folders: new Few(), rules: above?.rules, repository: above?.repository, sparse: false, closed: above?.closed ?? false };
     this.folders.set(path, folder);
     this.folderChanges += 1;
-    above?.folders.add(nameOf(path));
+    above?.folders.set(nameOf(path), folder);
     return folder;
   }
 
@@ -108,9 +170,10 @@ export class Manifest {
   }
 
   add(folder: Folder, name: string): Slot {
-    const slot = this.#free.pop() ?? this.#paths.length;
+    const slot = this.#free.pop() ?? this.#names.length;
     if (slot >= this.#flags.length) this.#grow(slot * 2);
-    this.#paths[slot] = folder.path === "" ? name : `${folder.path}/${name}`;
+    this.#names[slot] = name;
+    this.#folders[slot] = folder;
     this.#contents[slot] = undefined;
     this.#flags[slot] = PENDING;
     folder.files.set(name, slot);
@@ -118,16 +181,22 @@ export class Manifest {
   }
 
   remove(slot: Slot): void {
-    const path = this.#paths[slot]!;
-    this.folders.get(parentOf(path))?.files.delete(nameOf(path));
-    this.reasons.delete(path);
-    this.#paths[slot] = undefined;
+    this.reasons.delete(this.pathOf(slot));
+    this.#folders[slot]!.files.delete(this.#names[slot]!);
+    this.#names[slot] = undefined;
+    this.#folders[slot] = undefined;
     this.#contents[slot] = undefined;
     this.#free.push(slot);
   }
 
   pathOf(slot: Slot): TreePath {
-    return this.#paths[slot]!;
+    const name = this.#names[slot]!;
+    const path = this.#folders[slot]?.path;
+    return path === undefined || path === "" ? name : `${path}/${name}`;
+  }
+
+  nameAt(slot: Slot): string | undefined {
+    return this.#names[slot];
   }
 
   /** Whether lstat says what it said. */
@@ -167,7 +236,7 @@ export class Manifest {
   settle(slot: Slot, content: ContentId): void {
     this.#contents[slot] = content;
     this.#flags[slot] = this.#flags[slot]! & ~(PENDING | SKIPPED);
-    this.reasons.delete(this.#paths[slot]!);
+    if (this.reasons.size > 0) this.reasons.delete(this.pathOf(slot));
   }
 
   /** Its bytes have to be read after all. */
@@ -179,7 +248,7 @@ export class Manifest {
   skip(slot: Slot, reason: string): void {
     this.#contents[slot] = undefined;
     this.#flags[slot] = (this.#flags[slot]! & ~PENDING) | SKIPPED;
-    this.reasons.set(this.#paths[slot]!, reason);
+    this.reasons.set(this.pathOf(slot), reason);
   }
 
   isPending(slot: Slot): boolean {
@@ -206,7 +275,7 @@ export class Manifest {
 
   /** Every file, in no order that means anything. */
   *slots(): Generator<Slot> {
-    for (let slot = 0; slot < this.#paths.length; slot++) if (this.#paths[slot] !== undefined) yield slot;
+    for (let slot = 0; slot < this.#names.length; slot++) if (this.#names[slot] !== undefined) yield slot;
   }
 
   inodes(): Set<bigint> {
@@ -224,10 +293,7 @@ export class Manifest {
   /** Takes a folder out with all that is in it; gives its files. */
   removeFolder(folder: Folder): Slot[] {
     const gone = [...folder.files.values()];
-    for (const name of folder.folders) {
-      const inner = this.folders.get(folder.path === "" ? name : `${folder.path}/${name}`);
-      if (inner !== undefined) gone.push(...this.removeFolder(inner));
-    }
+    for (const inner of folder.folders.values()) gone.push(...this.removeFolder(inner));
     this.folders.delete(folder.path);
     this.folderChanges += 1;
     // What could not be looked at in it is not there any more either.
@@ -255,7 +321,7 @@ export class Manifest {
       view.setUint8(at + 34, this.#flags[slot]!);
     }
     // JSON keeps lone surrogates, as escapes.
-    const texts = Buffer.from(JSON.stringify({ head, folders, names: order.map((slot) => nameOf(this.#paths[slot]!)), contents: order.map((slot) => this.#contents[slot] ?? "") }), "utf8");
+    const texts = Buffer.from(JSON.stringify({ head, folders, names: order.map((slot) => this.#names[slot]!), contents: order.map((slot) => this.#contents[slot] ?? "") }), "utf8");
     const start = Buffer.alloc(HEAD);
     MAGIC.copy(start);
     start.writeUInt32BE(texts.length, 8);

@@ -65,7 +65,7 @@ export function indexOf(repository: Repository, environment: Environment): GitIn
   const file = join(repository.folder, "index");
   const index = readGitIndex(file, repository.hashLength) ?? listedByGit(repository, environment);
   if (index === undefined || repository.whole) return index;
-  return { ...index, get: (path) => uncertain(index.get(path)) };
+  return { ...index, get: (path) => uncertain(index.get(path)), vouched: () => undefined };
 }
 
 function uncertain(entry: IndexEntry | undefined): IndexEntry | undefined {
@@ -85,7 +85,7 @@ function listedByGit(repository: Repository, environment: Environment): GitIndex
     const path = pathOf(stdout.subarray(tab + 1, end));
     entries.set(path, { path, blob, mode: parseInt(mode, 8), size: 0, inode: 0, mtime: 0n, ctime: 0n, certain: false });
   }
-  return { has: (path) => entries.has(path), get: (path) => entries.get(path), paths: () => entries.keys(), written };
+  return { has: (path) => entries.has(path), get: (path) => entries.get(path), vouched: () => undefined, paths: () => entries.keys(), written };
 }
 
 export function indexTime(repository: Repository): bigint | undefined {

@@ -6,7 +6,7 @@
  * A time within two seconds of the look is not trusted, since a further write may leave it as it is (the "racy" entries of
  * git; file systems tick every 4 ms to 2 s): such a file is read, and such a folder listed, at the next look again.
  */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readFileSync, type BigIntStats } from "node:fs";
+import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readFileSync, type BigIntStats, type Dirent } from "node:fs";
 import { join } from "node:path";
 import type { TreePath } from "../checkpoint/model.ts";
 import { isDependencies, isIgnored, isInnards, isLocalSettings, isOwnTemporary, LOCAL_SIZE, withRules } from "./ignore.ts";
@@ -42,10 +42,10 @@ export interface Found {
 /** Trusting a file's times needs this much between them and the look, in nanoseconds. */
 export const RACY = 2_000_000_000n;
 
-const SECOND = 1_000_000_000n;
-
 /** Clocks of files tick up to this much behind the machine's (Linux: every 1 to 10 ms): what is made right after a look seems older than it. */
 const TICK = 20_000_000n;
+
+const NOTHING: ReadonlySet<string> = new Set();
 
 const STAT = { bigint: true, throwIfNoEntry: false } as const;
 
@@ -179,7 +179,7 @@ class Scan {
       return;
     }
     const same = stat.mtimeNs === folder.mtime && stat.ctimeNs === folder.ctime && stat.ino === folder.inode;
-    const known = [...folder.files.values()];
+    const known = folder.files.values();
     if (folder.sparse) Object.assign(folder, { mtime: stat.mtimeNs, ctime: stat.ctimeNs, inode: stat.ino, racy: false });
     else if (!same || folder.racy) this.#list(folder, stat);
     if (this.#manifest.folders.get(folder.path) !== folder) return;
@@ -187,23 +187,20 @@ class Scan {
     const prefix = folder.path === "" ? `${root}/` : `${root}/${folder.path}/`;
     const plain = typeof path === "string" && !folder.path.includes("\uDC80");
     for (const slot of known) {
-      const name = this.#manifest.pathOf(slot);
+      const name = this.#manifest.nameAt(slot);
       if (name === undefined) continue;
       let about: BigIntStats | undefined;
       try {
-        about = lstatSync(plain && !HALF.test(name) ? prefix + nameOf(name) : onDisk(root, name), STAT);
+        about = lstatSync(plain && !HALF.test(name) ? prefix + name : onDisk(root, this.#manifest.pathOf(slot)), STAT);
       } catch (error) {
         if (!isNoWay(error)) {
-          this.#blind(name, error);
+          this.#blind(this.#manifest.pathOf(slot), error);
           continue;
         }
       }
       this.#compare(slot, about);
     }
-    for (const name of folder.folders) {
-      const inner = this.#manifest.folders.get(folder.path === "" ? name : `${folder.path}/${name}`);
-      if (inner !== undefined) this.#lookAt(inner);
-    }
+    for (const inner of folder.folders.values()) if (this.#manifest.folders.get(inner.path) === inner) this.#lookAt(inner);
   }
 
   #compare(slot: Slot, stat: BigIntStats | undefined): void {
@@ -222,33 +219,35 @@ class Scan {
     Object.assign(folder, { mtime: stat.mtimeNs, ctime: stat.ctimeNs, inode: stat.ino, racy: stat.mtimeNs >= this.#racyFrom || stat.ctimeNs >= this.#racyFrom });
     this.#leftBefore.set(folder.path, folder.left);
     const leftOut = new Set<string>();
-    folder.left = leftOut;
+    // One for all that leave nothing out, as most do.
+    folder.left = NOTHING;
     const own = this.#options.own.length > 0;
-    const names = new Set(entries.map(({ name }) => name));
-    const isRepository = names.has(".git");
+    const has = (wanted: string): boolean => entries.some(({ name }) => name === wanted);
+    const isRepository = has(".git");
     // A linked worktree inside this tree is a tree of its own.
     if (isRepository && folder.path !== "" && kindOf(join(this.#options.root, folder.path)) === "worktree") {
       this.#found.gone.push(...manifest.removeFolder(folder));
       return;
     }
-    this.#ruleFolder(folder, isRepository, names.has(".gitignore"));
+    this.#ruleFolder(folder, isRepository, has(".gitignore"));
     // What is below goes by other rules from now on.
     if (listedBefore && wasRepository !== (folder.repository === folder.path)) manifest.doubtFolders();
-    if (names.has(".gitattributes")) this.#attributes(folder);
+    if (has(".gitattributes")) this.#attributes(folder);
     // Most folders hold nothing that is ignored or left out: then what is tracked is not asked for.
     const tracked = (): GitIndex | undefined => this.#index(folder.repository);
     const inside = folder.repository === undefined || folder.repository === "" ? 0 : folder.repository.length + 1;
-    for (const { name, folder: isFolder, other } of entries) {
+    for (const entry of entries) {
+      const { name } = entry;
       if (isInnards(name) || isOwnTemporary(name)) continue;
       const path = folder.path === "" ? name : `${folder.path}/${name}`;
-      if (isFolder) {
+      if (entry.isDirectory()) {
         if (folder.folders.has(name)) {
           const inner = manifest.folders.get(path);
           if (inner?.sparse !== true) continue;
         }
         if (own && this.#options.own.includes(join(this.#options.root, path))) continue;
         const left = folder.closed || isDependencies(name) || isIgnored(folder.rules, path, true);
-        if (left) leftOut.add(name);
+        if (left) folder.left = leftOut.add(name);
         if (left && !this.#hasTracked(tracked(), path.slice(inside))) continue;
         const known = manifest.folders.get(path);
         if (known === undefined) this.#newFolders.add(path);
@@ -257,13 +256,13 @@ class Scan {
         continue;
       }
       if (folder.files.has(name)) continue;
-      if (other) {
+      if (!entry.isFile() && !entry.isSymbolicLink()) {
         this.#found.blind.push({ path, reason: "no file (a pipe, socket or device)" });
         continue;
       }
       const ignored = (folder.closed || isIgnored(folder.rules, path, false)) && tracked()?.has(path.slice(inside)) !== true;
       if (ignored && (folder.closed || !isLocalSettings(name))) {
-        leftOut.add(name);
+        folder.left = leftOut.add(name);
         continue;
       }
       if (manifest.files >= MOST_FILES) {
@@ -273,7 +272,7 @@ class Scan {
       const about = this.#stat(path);
       if (about === undefined || about.isDirectory()) continue;
       if (ignored && Number(about.size) > LOCAL_SIZE) {
-        leftOut.add(name);
+        folder.left = leftOut.add(name);
         continue;
       }
       const slot = manifest.add(folder, name);
@@ -296,12 +295,8 @@ class Scan {
   #adopt(slot: Slot, path: TreePath, inside: number, folder: Folder, stat: BigIntStats): void {
     const manifest = this.#manifest;
     manifest.stamp(slot, stat, this.#racyFrom);
-    const index = this.#index(folder.repository);
-    const entry = index?.get(path.slice(inside));
-    if (index === undefined || entry === undefined || !entry.certain) return;
-    const mode = stat.isSymbolicLink() ? 0o120000 : (stat.mode & 0o100n) !== 0n ? 0o100755 : 0o100644;
-    const sameStat = entry.mtime === stat.mtimeNs && entry.ctime === stat.ctimeNs && BigInt(entry.inode) === (stat.ino & 0xffffffffn) && BigInt(entry.size) === (stat.size & 0xffffffffn);
-    if (entry.mode === mode && sameStat && stat.mtimeNs / SECOND < index.written / SECOND) manifest.settle(slot, `git:${entry.blob}`);
+    const blob = this.#index(folder.repository)?.vouched(inside === 0 ? path : path.slice(inside), stat);
+    if (blob !== undefined) manifest.settle(slot, `git:${blob}`);
   }
 
   /** After the first look: how many files have to be read. Whether a repository converts is known once all of it was seen. */
@@ -321,7 +316,7 @@ class Scan {
     return left;
   }
 
-  #entries(folder: Folder): { name: string; folder: boolean; other: boolean }[] | undefined {
+  #entries(folder: Folder): Dirent[] | undefined {
     const path = onDisk(this.#options.root, folder.path);
     try {
       let entries = readdirSync(path as string, { withFileTypes: true });
@@ -329,10 +324,7 @@ class Scan {
         const bytes = readdirSync(path as string, { withFileTypes: true, encoding: "buffer" as never }) as unknown as { name: Buffer }[];
         entries = bytes.map((entry) => Object.assign(entry, { name: pathOf(entry.name) })) as unknown as typeof entries;
       }
-      return entries.map((entry) => {
-        const folder = entry.isDirectory();
-        return { name: entry.name, folder, other: !folder && !entry.isFile() && !entry.isSymbolicLink() };
-      });
+      return entries;
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException;
       // Gone between the look and the listing: the next look says so.
