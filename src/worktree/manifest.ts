@@ -8,6 +8,7 @@ import { crc32 } from "node:zlib";
 import type { ContentId, State, TreePath } from "../checkpoint/model.ts";
 import type { GitIndex } from "./git-index.ts";
 import type { Rules } from "./ignore.ts";
+import { bytesOf, isEscaped, pathOf } from "./names.ts";
 import type { Repository } from "./repository.ts";
 
 /** A repository of the tree. */
@@ -111,6 +112,10 @@ const LINK = 4;
 /** Its bytes are not kept; why is in `reasons`. */
 const SKIPPED = 8;
 
+/** Kinds of contents, and how many bytes one takes with its kind. */
+const [NONE, GIT_SHORT, GIT_LONG, OWN, OTHER] = [0, 1, 2, 3, 4];
+const CONTENT = 33;
+
 export class Manifest {
   /** Of every folder that is looked into, by its path; "" is the root. Parents come before what is in them. */
   readonly folders = new Map<TreePath, Folder>();
@@ -133,7 +138,9 @@ export class Manifest {
   /** Paths are put together when they are asked for: kept whole they were 12 MB. */
   #names: (string | undefined)[] = [];
   #folders: (Folder | undefined)[] = [];
-  #contents: (ContentId | undefined)[] = [];
+  /** What each file's content is called, as a kind and 32 bytes: as texts they were 6 MB. Of no kind that is known: in `#others`. */
+  #contents = new Uint8Array(1024 * CONTENT);
+  readonly #others = new Map<Slot, ContentId>();
   #mtime = new BigInt64Array(1024);
   #ctime = new BigInt64Array(1024);
   #inode = new BigUint64Array(1024);
@@ -174,7 +181,7 @@ export class Manifest {
     if (slot >= this.#flags.length) this.#grow(slot * 2);
     this.#names[slot] = name;
     this.#folders[slot] = folder;
-    this.#contents[slot] = undefined;
+    this.#call(slot, undefined);
     this.#flags[slot] = PENDING;
     folder.files.set(name, slot);
     return slot;
@@ -185,7 +192,7 @@ export class Manifest {
     this.#folders[slot]!.files.delete(this.#names[slot]!);
     this.#names[slot] = undefined;
     this.#folders[slot] = undefined;
-    this.#contents[slot] = undefined;
+    this.#call(slot, undefined);
     this.#free.push(slot);
   }
 
@@ -224,7 +231,7 @@ export class Manifest {
       this.#mode[slot] = state.type === "link" ? 0o777 : state.mode;
       // Read once more, in case it was written to since within the same tick of the clock.
       this.#flags[slot] = RACY | (state.type === "link" ? LINK : 0);
-      this.#contents[slot] = state.content;
+      this.#call(slot, state.content);
     } else this.#flags[slot] = PENDING;
   }
 
@@ -234,19 +241,19 @@ export class Manifest {
 
   /** The bytes are known to be these. */
   settle(slot: Slot, content: ContentId): void {
-    this.#contents[slot] = content;
+    this.#call(slot, content);
     this.#flags[slot] = this.#flags[slot]! & ~(PENDING | SKIPPED);
     if (this.reasons.size > 0) this.reasons.delete(this.pathOf(slot));
   }
 
   /** Its bytes have to be read after all. */
   doubt(slot: Slot): void {
-    this.#contents[slot] = undefined;
+    this.#call(slot, undefined);
     this.#flags[slot] = this.#flags[slot]! | PENDING;
   }
 
   skip(slot: Slot, reason: string): void {
-    this.#contents[slot] = undefined;
+    this.#call(slot, undefined);
     this.#flags[slot] = (this.#flags[slot]! & ~PENDING) | SKIPPED;
     this.reasons.set(this.pathOf(slot), reason);
   }
@@ -264,11 +271,29 @@ export class Manifest {
   }
 
   contentOf(slot: Slot): ContentId | undefined {
-    return this.#contents[slot];
+    const at = slot * CONTENT;
+    const kind = this.#contents[at]!;
+    if (kind === NONE) return undefined;
+    if (kind === OTHER) return this.#others.get(slot);
+    const bytes = Buffer.from(this.#contents.buffer, this.#contents.byteOffset + at + 1, kind === GIT_SHORT ? 20 : 32);
+    return `${kind === OWN ? "sha256:" : "git:"}${bytes.toString("hex")}`;
+  }
+
+  #call(slot: Slot, content: ContentId | undefined): void {
+    const at = slot * CONTENT;
+    if (this.#contents[at] === OTHER) this.#others.delete(slot);
+    const kind = content === undefined ? NONE : content.length === 44 && content.startsWith("git:") ? GIT_SHORT : content.length === 68 && content.startsWith("git:") ? GIT_LONG : content.length === 71 && content.startsWith("sha256:") ? OWN : OTHER;
+    this.#contents[at] = kind;
+    if (content === undefined) return;
+    const length = kind === GIT_SHORT ? 20 : 32;
+    const column = Buffer.from(this.#contents.buffer, this.#contents.byteOffset, this.#contents.length);
+    if (kind !== OTHER && column.write(content.slice(content.indexOf(":") + 1), at + 1, length, "hex") === length) return;
+    this.#contents[at] = OTHER;
+    this.#others.set(slot, content);
   }
 
   stateOf(slot: Slot): State {
-    const content = this.#contents[slot];
+    const content = this.contentOf(slot);
     if (content === undefined || (this.#flags[slot]! & PENDING) !== 0) return "unknown";
     return this.isLink(slot) ? { type: "link", mode: 0, size: this.#size[slot]!, content } : { type: "file", mode: this.#mode[slot]!, size: this.#size[slot]!, content };
   }
@@ -308,10 +333,19 @@ export class Manifest {
     const folders = [...this.folders.values()].map(({ path, mtime, ctime, inode, racy, repository, sparse, closed, files, left }) => [path, String(mtime), String(ctime), String(inode), racy ? 1 : 0, repository ?? null, (sparse ? 1 : 0) + (closed ? 2 : 0), files.size, left === undefined ? null : [...left]] as const);
     const order: Slot[] = [];
     for (const { files } of this.folders.values()) order.push(...files.values());
-    const numbers = Buffer.alloc(order.length * RECORD);
-    const view = new DataView(numbers.buffer, numbers.byteOffset, numbers.length);
-    for (const [i, slot] of order.entries()) {
-      const at = i * RECORD;
+    const others = order.flatMap((slot, i) => (this.#others.has(slot) ? [[i, this.#others.get(slot)!] as const] : []));
+    // JSON keeps lone surrogates, as escapes. No name has a slash in it.
+    const texts = Buffer.from(JSON.stringify({ head, folders, others }), "utf8");
+    const joined = order.map((slot) => this.#names[slot]!).join("/");
+    const names = isEscaped(joined) ? Buffer.concat(order.flatMap((slot, i) => [i === 0 ? NO_BYTES : SLASHED, bytesOf(this.#names[slot]!)])) : Buffer.from(joined, "utf8");
+    const all = Buffer.alloc(HEAD + texts.length + names.length + order.length * RECORD);
+    MAGIC.copy(all);
+    for (const [i, number] of [texts.length, names.length, order.length].entries()) all.writeUInt32BE(number, 8 + i * 4);
+    texts.copy(all, HEAD);
+    names.copy(all, HEAD + texts.length);
+    const view = new DataView(all.buffer, all.byteOffset, all.length);
+    let at = HEAD + texts.length + names.length;
+    for (const slot of order) {
       view.setBigInt64(at, this.#mtime[slot]!);
       view.setBigInt64(at + 8, this.#ctime[slot]!);
       view.setBigUint64(at + 16, this.#inode[slot]!);
@@ -319,45 +353,47 @@ export class Manifest {
       view.setUint16(at + 32, this.#mode[slot]!);
       // What was being read when it was written down is read again.
       view.setUint8(at + 34, this.#flags[slot]!);
+      all.set(this.#contents.subarray(slot * CONTENT, (slot + 1) * CONTENT), at + 35);
+      at += RECORD;
     }
-    // JSON keeps lone surrogates, as escapes.
-    const texts = Buffer.from(JSON.stringify({ head, folders, names: order.map((slot) => this.#names[slot]!), contents: order.map((slot) => this.#contents[slot] ?? "") }), "utf8");
-    const start = Buffer.alloc(HEAD);
-    MAGIC.copy(start);
-    start.writeUInt32BE(texts.length, 8);
-    start.writeUInt32BE(order.length, 12);
-    start.writeUInt32BE(crc32(numbers, crc32(texts)), 16);
-    return Buffer.concat([start, texts, numbers]);
+    all.writeUInt32BE(crc32(all.subarray(HEAD)), 20);
+    return all;
   }
 
   /** Undefined where it is of another version, or damaged. */
   static decode(bytes: Buffer): Manifest | undefined {
     if (bytes.length < HEAD || !bytes.subarray(0, 8).equals(MAGIC)) return undefined;
-    const [length, count] = [bytes.readUInt32BE(8), bytes.readUInt32BE(12)];
-    if (bytes.length !== HEAD + length + count * RECORD || bytes.readUInt32BE(16) !== crc32(bytes.subarray(HEAD))) return undefined;
-    const { head, folders, names, contents } = JSON.parse(bytes.toString("utf8", HEAD, HEAD + length)) as { head: { version: number; seq: number; scanned: string; reasons: [string, string][]; indexed: [string, string][] }; folders: [string, string, string, string, number, string | null, number, number, string[] | null][]; names: string[]; contents: string[] };
+    const [textLength, nameLength, count] = [bytes.readUInt32BE(8), bytes.readUInt32BE(12), bytes.readUInt32BE(16)];
+    if (bytes.length !== HEAD + textLength + nameLength + count * RECORD || bytes.readUInt32BE(20) !== crc32(bytes.subarray(HEAD))) return undefined;
+    let name = HEAD + textLength;
+    const { head, folders, others } = JSON.parse(bytes.toString("utf8", HEAD, name)) as { head: { version: number; seq: number; scanned: string; reasons: [string, string][]; indexed: [string, string][] }; folders: [string, string, string, string, number, string | null, number, number, string[] | null][]; others: [number, string][] };
     if (head.version !== VERSION) return undefined;
     const manifest = new Manifest();
     manifest.seq = head.seq;
     manifest.scanned = BigInt(head.scanned);
     manifest.#grow(Math.max(1024, count));
-    const view = new DataView(bytes.buffer, bytes.byteOffset + HEAD + length, count * RECORD);
-    let i = 0;
+    const names = name + nameLength;
+    const view = new DataView(bytes.buffer, bytes.byteOffset + names, count * RECORD);
+    const order: Slot[] = [];
     for (const [path, mtime, ctime, inode, racy, repository, marks, files, left] of folders) {
       const folder = manifest.addFolder(path, path === "" ? undefined : manifest.folders.get(parentOf(path)));
       Object.assign(folder, { mtime: BigInt(mtime), ctime: BigInt(ctime), inode: BigInt(inode), racy: racy === 1, repository: repository ?? undefined, sparse: (marks & 1) !== 0, closed: (marks & 2) !== 0, ...(left === null ? {} : { left: new Set(left) }) });
-      for (const end = i + files; i < end; i++) {
-        const slot = manifest.add(folder, names[i]!);
-        const at = i * RECORD;
+      for (const end = order.length + files; order.length < end; ) {
+        const next = bytes.indexOf(SLASH, name);
+        const slot = manifest.add(folder, pathOf(bytes.subarray(name, next < 0 || next > names ? names : next)));
+        name = next + 1;
+        const at = order.length * RECORD;
         manifest.#mtime[slot] = view.getBigInt64(at);
         manifest.#ctime[slot] = view.getBigInt64(at + 8);
         manifest.#inode[slot] = view.getBigUint64(at + 16);
         manifest.#size[slot] = view.getFloat64(at + 24);
         manifest.#mode[slot] = view.getUint16(at + 32);
         manifest.#flags[slot] = view.getUint8(at + 34);
-        manifest.#contents[slot] = contents[i] === "" ? undefined : contents[i];
+        manifest.#contents.set(bytes.subarray(names + at + 35, names + at + RECORD), slot * CONTENT);
+        order.push(slot);
       }
     }
+    for (const [i, content] of others) manifest.#others.set(order[i]!, content);
     for (const [path, reason] of head.reasons) manifest.reasons.set(path, reason);
     for (const [path, time] of head.indexed) manifest.indexed.set(path, BigInt(time));
     return manifest;
@@ -371,15 +407,19 @@ export class Manifest {
     this.#size = grown(this.#size, new Float64Array(to));
     this.#mode = grown(this.#mode, new Uint16Array(to));
     this.#flags = grown(this.#flags, new Uint8Array(to));
+    this.#contents = grown(this.#contents, new Uint8Array(to * CONTENT));
   }
 }
 
 const MAGIC = Buffer.from("TDMKMAN\n", "latin1");
-/** The magic, how long the texts are, how many records follow, and a checksum of both. */
-const HEAD = 20;
-const VERSION = 2;
-/** Three times 8 bytes, size 8, mode 2, flags 1, one to spare. */
-const RECORD = 36;
+/** The magic, how long the texts and the names are, how many records follow, and a checksum of them all. */
+const HEAD = 24;
+const VERSION = 3;
+/** Three times 8 bytes, size 8, mode 2, flags 1, content. */
+const RECORD = 35 + CONTENT;
+const SLASH = 0x2f;
+const SLASHED = Buffer.of(SLASH);
+const NO_BYTES = Buffer.alloc(0);
 
 export function parentOf(path: TreePath): TreePath {
   const at = path.lastIndexOf("/");
