@@ -5,11 +5,13 @@
  *
  * Leaves out who says what happens (agents/), who calls this and on which thread (engine/, the hook).
  */
+import { lstatSync } from "node:fs";
 import { resolve } from "node:path";
 import { effectOf } from "../checkpoint/commands.ts";
 import type { Checkpoint } from "../checkpoint/model.ts";
 import type { CheckpointStore } from "../store/checkpoints.ts";
 import { told, type Told } from "../agents/claude-code/calls.ts";
+import { realPlace } from "../worktree/project.ts";
 import { inTree, syncCheckpoints, type Keeper } from "./keeper.ts";
 
 export interface Attended {
@@ -56,7 +58,7 @@ export class Attendant {
       case "after":
         return this.#after(what, time);
       case "stop": {
-        if (what.thread === undefined) this.#endCalls(what, time);
+        this.#endCalls(what, time);
         const attended = this.look("turn");
         syncCheckpoints(this.#store);
         return attended;
@@ -75,7 +77,7 @@ export class Attendant {
   note(what: Told, time: number): void {
     if (what.kind === "before") this.#begin(what, time);
     else if (what.kind === "after") this.#keeper.callEnded(what.call!.id, time, what.background === true || effectOf(what.call!.tool, what.call!.input).background === true);
-    else if (what.kind !== "start" && what.thread === undefined) this.#endCalls(what, time);
+    else if (what.kind !== "start") this.#endCalls(what, time);
   }
 
   look(kind: "prompt" | "call" | "turn" | "forced", late?: string): Attended {
@@ -95,9 +97,14 @@ export class Attendant {
     const late = now - time > BUDGET ? `${what.call!.tool} began before everything was saved` : undefined;
     let attended = NOTHING;
     const destructive = effectOf(what.call!.tool, what.call!.input).destructive === true;
-    if (path !== undefined) attended = { sealed: this.#keeper.lookAt(path, "prompt", { own: true }), looked: false };
-    else if (this.#touched || destructive || late !== undefined) attended = this.look(destructive ? "forced" : "prompt", late);
-    this.#begin(what, late === undefined ? now : time);
+    if (late !== undefined) {
+      // It has begun, so what is found was perhaps its doing.
+      this.#begin(what, time);
+      attended = this.look(destructive ? "forced" : "prompt", late);
+    }
+    if (path !== undefined) attended = { ...attended, sealed: [...attended.sealed, ...this.#keeper.lookAt(path, "prompt", { own: true })] };
+    else if (late === undefined && (this.#touched || destructive)) attended = this.look(destructive ? "forced" : "prompt");
+    if (late === undefined) this.#begin(what, now);
     return attended;
   }
 
@@ -116,20 +123,30 @@ export class Attendant {
   #effect({ call, cwd }: Told): { effect: "none" | "path" | "any"; path?: string; background: boolean } {
     const { effect, path, background = false } = effectOf(call!.tool, call!.input);
     if (effect !== "path") return { effect, background };
-    const inside = path === undefined ? undefined : inTree(this.#keeper.root, resolve(cwd, path));
+    // The tree goes by its real path, and a tool by whatever name someone gave it.
+    const place = realPlace(resolve(cwd, path ?? ""));
+    // Some tools write through a link, others put a file in its place.
+    if (lstatSync(place, { throwIfNoEntry: false })?.isSymbolicLink() === true) return { effect: "any", background };
+    const inside = inTree(this.#keeper.root, place);
     return inside === undefined ? { effect: "none", background } : { effect, path: inside, background };
   }
 
   #after(what: Told, time: number): Attended {
-    const { effect, path, background } = this.#effect(what);
+    const { effect, path: named, background } = this.#effect(what);
     if (effect === "none") return NOTHING;
+    const begun = this.#store.calls(this.#keeper.root).find(({ id }) => id === what.call!.id);
+    const path = begun === undefined ? named : begun.path;
     this.#keeper.callEnded(what.call!.id, time, what.background === true || background);
     return path === undefined ? this.look("call") : { sealed: this.#keeper.lookAt(path, "call", { call: what.call!.id }), looked: false };
   }
 
-  /** Calls of which no end was told: broken off, or refused; at the end of a session also what they had left running. */
-  #endCalls({ session, kind }: Told, time: number): void {
+  /**
+   * Calls of which no end was told: broken off, or refused; at the end of a session also what they had left running. Who stops
+   * ends his own alone: subagents in the background go on after the answer, and the main thread after a subagent.
+   */
+  #endCalls({ session, kind, thread }: Told, time: number): void {
     for (const call of this.#store.calls(this.#keeper.root)) {
+      if (kind === "stop" && call.thread !== thread) continue;
       const over = call.ended === undefined ? call.started < time : kind === "end" && call.background === true;
       if (call.session === session && over) this.#keeper.callEnded(call.id, time, false);
     }

@@ -4,7 +4,7 @@
  * sessions in worktrees are sessions of the same project. Without git both are the directory itself.
  */
 import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { basename, dirname, join, resolve } from "node:path";
 
 export function treeOf(cwd: string): string {
   const start = real(resolve(cwd));
@@ -25,6 +25,18 @@ export function projectOf(cwd: string): string {
   } catch {
     // Not there, or not readable: then the tree speaks for itself.
     return tree;
+  }
+}
+
+/** Where a file really is that need not be there: links on the way to it are followed, itself it may be one. */
+export function realPlace(path: string): string {
+  for (let [folder, rest] = [dirname(path), basename(path)]; ; [folder, rest] = [dirname(folder), join(basename(folder), rest)]) {
+    try {
+      return join(realpathSync.native(folder), rest);
+    } catch {
+      // Not there yet: the one above is.
+      if (dirname(folder) === folder) return path;
+    }
   }
 }
 
