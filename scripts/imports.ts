@@ -8,7 +8,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join, posix, resolve, sep } from "node:path";
 
-/** The rooms of src/, lowest first, each with those it may import. Everything not named here is forbidden. */
+/** The rooms of src/, lowest first, each with those it may import, or of one only a file. Everything not named here is forbidden. */
 export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   base: [],
   event: ["base"],
@@ -21,10 +21,14 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   operations: ["base", "event", "session", "context", "checkpoint", "store", "agents", "worktree"],
   engine: ["base", "store", "agents", "worktree", "operations"],
   cli: ["base", "event", "session", "checkpoint", "store", "agents", "worktree", "operations", "engine"],
+  library: ["base", "checkpoint", "store", "worktree", "operations", "cli/environment.ts", "cli/processes.ts"],
 };
 
 /** Rooms that only turn values into values: no files, no processes, no clock, no chance, no environment. */
 export const PURE: readonly string[] = ["base", "event", "session", "context", "checkpoint"];
+
+/** Rooms that may ask for what is personal or changes: environment, home folder, clock, chance. */
+export const SHELLS: readonly string[] = ["cli", "library"];
 
 /** Packages from outside, each with the only room that may name it. */
 export const PACKAGES: Readonly<Record<string, string>> = {

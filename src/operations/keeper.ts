@@ -41,6 +41,8 @@ export interface Asked {
   readonly model?: string;
   readonly tokens?: number;
   readonly confidence?: number;
+  /** Of which call model, tokens and confidence are told: they stand with what it alone has done. */
+  readonly call?: string;
   /** Why it may lack changes. */
   readonly partial?: string;
 }
@@ -148,11 +150,11 @@ export class Keeper {
   }
 
   /** The same for one path. `own`: its bytes are taken even where the repository has them, since they are about to be written over. `call`: the one that has written it, which has no other path. */
-  lookAt(path: TreePath, kind: Kind, { own = false, call }: { own?: boolean; call?: string } = {}): Checkpoint[] {
+  lookAt(path: TreePath, kind: Kind, { own = false, call, asked = {} }: { own?: boolean; call?: string; asked?: Asked } = {}): Checkpoint[] {
     return this.#locking(() => {
       const manifest = this.#current();
       const since = Number(manifest.scanned / 1_000_000n);
-      const sealed = this.#take(scanPath(manifest, path, this.#scan), kind, since, {});
+      const sealed = this.#take(scanPath(manifest, path, this.#scan), kind, since, asked);
       const slot = manifest.slotOf(path);
       if (call !== undefined) {
         this.#over.add(call);
@@ -245,7 +247,7 @@ export class Keeper {
         // What could not be looked at is nobody's change: it is said by the last of them.
         const own = skipped.filter(({ path }) => paths.has(path) || (i === groups.length - 1 && !changed.has(path)));
         const whose = asked.actor !== undefined && actor.by === "outside" ? asked.actor : actor;
-        const one = this.#seal({ kind: actor.by === "outside" && kind === "call" ? "prompt" : kind, actor: whose, changes: made, coverage: this.#coverage(own, asked.partial), ...rest(asked) });
+        const one = this.#seal({ kind: whose.by === "outside" && kind === "call" ? "prompt" : kind, actor: whose, changes: made, coverage: this.#coverage(own, asked.partial), ...(isMeant(whose, asked) ? rest(asked) : {}) });
         if (one !== undefined) sealed.push(one);
       }
       return sealed;
@@ -439,6 +441,12 @@ export function whyRefused(root: string, userHome: string): string | undefined {
   if (root === "/" || /^[A-Za-z]:[\\/]?$/.test(root)) return "not here: it is the root of the file system";
   if (root === userHome) return "not here: it is your home folder";
   return userHome.startsWith(`${root}/`) ? "not here: your home folder is in it" : undefined;
+}
+
+/** Whether what was asked for was said of this one's changes, and not of what others did at the same time. */
+function isMeant(actor: Actor, { actor: wanted, call }: Asked): boolean {
+  if (call !== undefined) return actor.by === "agent" && actor.calls.length === 1 && actor.calls[0]!.id === call && (actor.others ?? []).length === 0;
+  return wanted === undefined ? actor.by === "outside" : actor === wanted;
 }
 
 function rest({ note, model, tokens, confidence }: Asked): Partial<NewCheckpoint> {
