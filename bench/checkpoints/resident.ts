@@ -51,7 +51,7 @@ export interface Resident {
   readonly edit: Cost[];
   readonly shell: Record<string, Cost[]>;
   readonly restores: Restoring[];
-  readonly bytes: { readonly checkpoints: number; readonly before: number; readonly after: number; readonly collect: Cost };
+  readonly bytes: { readonly checkpoints: number; readonly before: number; readonly after: number; readonly fileSize: number; readonly collect: Cost };
   readonly rssMb: number;
   readonly peakMb: number;
 }
@@ -235,6 +235,7 @@ function bytes(job: Job, editor: Editor): Resident["bytes"] {
   const working = open(job, "bytes");
   // Some twenty files of an ordinary size, edited ten times each, as a session does.
   const paths = editor.pick(20);
+  const fileSize = paths.reduce((sum, path) => sum + statSync(join(job.tree, path)).size, 0) / paths.length;
   for (let i = 0; i < checkpoints; i++) {
     const path = paths[(i * 7) % paths.length]!;
     const told = call(job.tree, "Edit", { file_path: join(job.tree, path) });
@@ -253,5 +254,5 @@ function bytes(job: Job, editor: Editor): Resident["bytes"] {
   compacting.deps.store.close();
   const after = size() - empty;
   rmSync(at.home, { recursive: true });
-  return { checkpoints, before: before / checkpoints, after: after / checkpoints, collect };
+  return { checkpoints, before: before / checkpoints, after: after / checkpoints, fileSize, collect };
 }

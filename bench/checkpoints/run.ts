@@ -94,8 +94,8 @@ function tellResident(result: Resident): void {
     console.log(`${raw(`restore of ${k}`, restore)}\n${raw(`  writing them by temporary, fsync, rename`, safely)}\n${raw(`  writing them in place`, plainly)}`);
     console.log(`  - × ${(cpu(restore) / cpu(safely)).toFixed(2)} CPU and × ${(wall(restore) / wall(safely)).toFixed(2)} wall of writing them safely, × ${(cpu(restore) / cpu(plainly)).toFixed(1)} CPU of writing in place; unchanged files rewritten: ${rewritten.join(", ")}`);
   }
-  const { checkpoints, before, after, collect } = result.bytes;
-  console.log(`- bytes on disk for each of ${checkpoints} one-file checkpoints: ${before.toFixed(0)}, after collecting ${after.toFixed(0)} (${ms(collect.cpu)} ms CPU)`);
+  const { checkpoints, before, after, fileSize, collect } = result.bytes;
+  console.log(`- bytes on disk for each of ${checkpoints} one-file checkpoints, of 20 files of ${fileSize.toFixed(0)} bytes: ${before.toFixed(0)}, after collecting ${after.toFixed(0)} (${ms(collect.cpu)} ms CPU)`);
   console.log(`- this process: ${result.rssMb.toFixed(0)} MB resident after the rounds, ${result.peakMb.toFixed(0)} at its peak`);
 }
 
