@@ -6,6 +6,8 @@
  * is false, and the caller has to assume that something was touched.
  */
 import { watch, type FSWatcher } from "node:fs";
+import { basename } from "node:path";
+import { bytesOf, isEscaped } from "./names.ts";
 
 /** Linux allows 65,536 for all programs of a user as a rule, and a watch is 10 microseconds and 0.5 KiB. */
 const MOST = 25_000;
@@ -35,13 +37,19 @@ export class Watcher {
       watcher.close();
       this.#watches.delete(path);
     }
+    let added = false;
     for (const path of folders) {
       if (this.#watches.has(path)) continue;
       try {
-        const watcher = watch(path, { persistent: false }, () => this.#onTouch());
-        // A folder that goes takes its watch with it; the one above says so.
+        const watcher = watch(isEscaped(path) ? bytesOf(path) : path, { persistent: false }, (event, name) => {
+          // A folder that goes takes its watch with it, and another one may stand there before anyone looks: the system says
+          // it by the folder's own name, which one of its files may have as well. Then it is watched anew for nothing.
+          if (event === "rename" && name === basename(path)) this.#drop(path);
+          else this.#onTouch();
+        });
         watcher.on("error", () => this.#drop(path));
         this.#watches.set(path, watcher);
+        added = true;
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;
         // Gone meanwhile.
@@ -49,6 +57,8 @@ export class Watcher {
         return this.#refuse();
       }
     }
+    // What happened between the look that found them and now, no one has told.
+    if (added) this.#onTouch();
   }
 
   close(): void {
