@@ -4,9 +4,12 @@
  */
 import { existsSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
 import { told } from "../agents/claude-code/calls.ts";
 import { asTidemarkError } from "../base/errors.ts";
+import { DEFAULT_RULES } from "../checkpoint/retention.ts";
 import { Attendant, type Afterwards } from "../operations/attend.ts";
+import { collectGarbage } from "../operations/checkpoint-gc.ts";
 import { logCheckpoints } from "../operations/checkpoint-log.ts";
 import { Keeper } from "../operations/keeper.ts";
 import { listSpool } from "../operations/spool.ts";
@@ -29,6 +32,29 @@ export async function attendAfterwards(afterwards: Afterwards, log: Store, home:
   } finally {
     store.close();
   }
+}
+
+/** Under this name the log's notes say when the checkpoints were last tidied. */
+const TIDIED = "checkpoints:tidied";
+const TIDY_EVERY = 12 * 3_600_000;
+
+/** Keeps the checkpoints within their bounds, now and then. */
+export async function tidyNowAndThen(log: Store, home: string, environment: Variables): Promise<void> {
+  const now = Date.now();
+  if (!existsSync(join(home, "checkpoints.db")) || now - ((await log.source(TIDIED))?.modified ?? 0) < TIDY_EVERY) return;
+  await log.putSource({ path: TIDIED, size: 0, modified: now, report: "" });
+  const store = openCheckpointStore(home);
+  try {
+    for (const _ of tidying(store, home, environment)) await turn();
+  } finally {
+    store.close();
+  }
+}
+
+/** In slices. */
+export function tidying(store: CheckpointStore, home: string, environment: Variables): Generator<unknown> {
+  const options = { home, userHome: userHome(), environment, clock: Date.now, pid: process.pid, isAlive, store };
+  return collectGarbage({ store, home, rules: DEFAULT_RULES, dryRun: false, clock: Date.now, slice: 50, keeperOf: (root) => new Keeper({ ...options, root }) });
 }
 
 /** Before a call, with its payload in the spool: what other hooks of this client have said before is set down first. */

@@ -7,6 +7,7 @@ import type { Told } from "../agents/claude-code/calls.ts";
 import { Trees, type Served } from "../engine/trees.ts";
 import { openCheckpointStore } from "../store/sqlite/checkpoints.ts";
 import { userHome } from "./environment.ts";
+import { tidying } from "./attending.ts";
 import { isAlive } from "./processes.ts";
 
 interface Request {
@@ -23,6 +24,9 @@ interface Reply {
 
 /** How often it is seen to what was touched between calls, in milliseconds. */
 const ROUND = 200;
+
+/** How often a session that goes on for days keeps the checkpoints within their bounds, in milliseconds; each that ends does. */
+const TIDY = 3 * 3_600_000;
 
 /** A look at 94,000 files keeps some 80 MB; the rest is what Node would let grow before it collects. */
 const MEMORY = { maxYoungGenerationSizeMb: 16 };
@@ -68,6 +72,18 @@ export function runTreesThread(): void {
   const trees = new Trees({ open: () => openCheckpointStore(home), home, userHome: userHome(), environment: process.env, clock: Date.now, pid: process.pid, isAlive });
   // One request at a time: a look is not to begin while another one waits for its watches.
   let queue: Promise<void> = Promise.resolve();
+  // Slice by slice, so that no call waits for it: each takes its turn in the queue.
+  const tidy = setInterval(() => {
+    const store = openCheckpointStore(home);
+    const slices = tidying(store, home, process.env);
+    const step = (): void => {
+      queue = queue.then(() => {
+        if (slices.next().done === true) store.close();
+        else step();
+      }).catch(() => store.close());
+    };
+    step();
+  }, TIDY);
   const round = setInterval(() => {
     queue = queue.then(() => trees.rest()).catch(() => undefined);
   }, ROUND);
@@ -76,6 +92,7 @@ export function runTreesThread(): void {
       try {
         if (told !== undefined && time !== undefined) return port.postMessage({ n, served: await trees.take(told, time) } satisfies Reply);
         clearInterval(round);
+        clearInterval(tidy);
         trees.close();
         port.postMessage({ n, served: { sealed: 0, ms: 0 } } satisfies Reply);
       } catch (error) {

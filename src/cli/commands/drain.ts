@@ -4,7 +4,7 @@ import { plural } from "../../base/text.ts";
 import { GRACE } from "../../engine/engine.ts";
 import { Afterwards } from "../../operations/attend.ts";
 import { drainAll } from "../../operations/drain.ts";
-import { attendAfterwards } from "../attending.ts";
+import { attendAfterwards, tidyNowAndThen } from "../attending.ts";
 import type { CommandSpec } from "../command.ts";
 
 export const command: CommandSpec = {
@@ -20,6 +20,7 @@ within a second or two. This does the same once, by hand: after a crash, or wher
     const afterwards = new Afterwards();
     const { taken, damaged } = await drainAll(store, context.home, { clock: Date.now, grace: GRACE, patience: 4000, sleep, heed: (payload, time) => afterwards.heed(payload, time) });
     await attendAfterwards(afterwards, store, context.home, context.environment);
+    await tidyNowAndThen(store, context.home, context.environment);
     context.terminal.answer({ taken, damaged }, () => {
       context.terminal.line(taken + damaged === 0 ? "Nothing was waiting." : `${plural(taken, "hook payload")} taken in.`);
       if (damaged > 0) context.terminal.line(`${plural(damaged, "damaged one")} kept as it was.`);
