@@ -51,7 +51,6 @@ export interface Resident {
   readonly edit: Cost[];
   readonly shell: Record<string, Cost[]>;
   readonly restores: Restoring[];
-  readonly bytes: { readonly checkpoints: number; readonly before: number; readonly after: number; readonly fileSize: number; readonly collect: Cost };
   readonly rssMb: number;
   readonly peakMb: number;
 }
@@ -122,7 +121,7 @@ export function resident(job: Job): Resident {
     }
     const { rssMb, peakMb } = memory();
     const restores = [1, 100].map((k) => restoring(at, editor, tree, k, rounds, paths));
-    return { files: keeper.files, floorName: floor.name, ...result, edit, restores, rssMb, peakMb, bytes: bytes(job, editor) };
+    return { files: keeper.files, floorName: floor.name, ...result, edit, restores, rssMb, peakMb };
   } finally {
     editor.undo();
   }
@@ -224,35 +223,47 @@ function stampsOf(tree: string, paths: readonly string[]): Map<string, string> {
   }));
 }
 
-/** What 200 one-file checkpoints of edits add to a store, once its log has been taken in, and after what is done in the background. */
-function bytes(job: Job, editor: Editor): Resident["bytes"] {
-  const checkpoints = 200;
-  const at = open(job, "bytes");
-  at.keeper.begin();
-  at.deps.store.close();
-  const size = (): number => spawnSync("du", ["-sb", "--exclude=trees", at.home], { encoding: "utf8" }).stdout.split("\t").map(Number)[0]!;
-  const empty = size();
-  const working = open(job, "bytes");
-  // Some twenty files of an ordinary size, edited ten times each, as a session does.
+/** How many one-file checkpoints a store is given to see what they add to it. */
+export const CHECKPOINTS = 200;
+
+/** Each step in a process of its own: what SQLite keeps beside the database is taken into it when the last one ends. */
+export function filling({ tree, work }: Job): void {
+  const { keeper, deps } = open({ tree, work, rounds: 0 }, "bytes");
+  keeper.begin();
+  deps.store.close();
+}
+
+/** Some twenty files of an ordinary size, edited ten times each, as a session does; gives what is their size. */
+export function filled(job: Job): number {
+  const { keeper, attendant, deps } = open(job, "bytes");
+  const editor = new Editor(job.tree, filesOf(job.tree));
   const paths = editor.pick(20);
-  const fileSize = paths.reduce((sum, path) => sum + statSync(join(job.tree, path)).size, 0) / paths.length;
-  for (let i = 0; i < checkpoints; i++) {
+  const size = paths.reduce((sum, path) => sum + statSync(join(job.tree, path)).size, 0) / paths.length;
+  for (let i = 0; i < CHECKPOINTS; i++) {
     const path = paths[(i * 7) % paths.length]!;
     const told = call(job.tree, "Edit", { file_path: join(job.tree, path) });
-    working.attendant.take(told("before"), Date.now(), Date.now());
+    attendant.take(told("before"), Date.now(), Date.now());
     editor.edit([path]);
-    working.attendant.take(told("after"), Date.now(), Date.now());
+    attendant.take(told("after"), Date.now(), Date.now());
   }
-  working.keeper.look("turn");
-  working.deps.store.close();
-  const before = size() - empty;
-  const compacting = open(job, "bytes");
-  const keep = compacting.keeper.needed();
-  const collect = cost(() => {
-    while (!compacting.deps.store.collect(keep, { clock: Date.now, ms: 200 }).done);
+  keeper.save();
+  deps.store.close();
+  editor.undo();
+  return size;
+}
+
+/** What is done in the background, all of it at once. */
+export function collected(job: Job): Cost {
+  const { keeper, deps } = open(job, "bytes");
+  const keep = keeper.needed();
+  const spent = cost(() => {
+    while (!deps.store.collect(keep, { clock: Date.now, ms: 200 }).done);
   });
-  compacting.deps.store.close();
-  const after = size() - empty;
-  rmSync(at.home, { recursive: true });
-  return { checkpoints, before: before / checkpoints, after: after / checkpoints, fileSize, collect };
+  deps.store.close();
+  return spent;
+}
+
+/** Of the store, without the manifest, which is one for each tree. */
+export function storeSize({ work }: Job): number {
+  return Number(spawnSync("du", ["-sb", "--exclude=trees", join(work, "bytes")], { encoding: "utf8" }).stdout.split("\t")[0]);
 }

@@ -1,5 +1,5 @@
 /**
- * `npm run bench:checkpoints -- [--tree DIR]… [--sizes 1k,9k,57k,94k] [--rounds 5] [--hooks 12] [--only first,resident,hooks,peers]`
+ * `npm run bench:checkpoints -- [--tree DIR]… [--sizes 1k,9k,57k,94k] [--rounds 5] [--hooks 12] [--only first,resident,bytes,hooks,peers]`
  *
  * What checkpoints, undo and the barrier cost on trees of four sizes, beside a C `lstat` of the same files and the git commands
  * of others, in one run, in alternating order. Trees are generated, or copied from what is given. CPU milliseconds (user and
@@ -16,17 +16,17 @@ import { parseArgs } from "node:util";
 import { hooks, KINDS, type Hooks } from "./hooks.ts";
 import { buildFloor, median, ms, quantile, type Cost } from "./measure.ts";
 import { peers } from "./peers.ts";
-import { first, look, resident, type First, type Job, type Resident } from "./resident.ts";
+import { CHECKPOINTS, collected, filled, filling, first, look, resident, storeSize, type First, type Job, type Resident } from "./resident.ts";
 import { copy, Editor, filesOf, generate, SHAPES } from "./trees.ts";
 
 const { values } = parseArgs({
   options: {
     tree: { type: "string", multiple: true, default: [] }, sizes: { type: "string" }, rounds: { type: "string", default: "5" }, hooks: { type: "string", default: "12" },
-    only: { type: "string", default: "first,resident,hooks,peers" }, role: { type: "string" }, job: { type: "string" },
+    only: { type: "string", default: "first,resident,bytes,hooks,peers" }, role: { type: "string" }, job: { type: "string" },
   },
 });
 
-const ROLES: Record<string, (job: Job) => unknown> = { first, look, resident, hooks };
+const ROLES: Record<string, (job: Job) => unknown> = { first, look, resident, hooks, filling: (job) => (filling(job), 0), filled, collected };
 
 if (values.role !== undefined) process.stdout.write(JSON.stringify(await ROLES[values.role]!(JSON.parse(values.job!) as Job)));
 else bench();
@@ -79,6 +79,14 @@ function one(name: string, tree: string, parts: ReadonlySet<string>, floor: stri
     console.log(`- × ${(cpu(begins) / cpu(floors)).toFixed(1)} of the floor; peak of the process ${ms(median(all.map(({ peakMb }) => peakMb)))} MB; ${all[0]!.files.toLocaleString("en-US")} files, manifest of ${all[0]!.manifestMb.toFixed(1)} MB on disk`);
   }
   if (parts.has("resident")) tellResident(ask<Resident>("resident", job));
+  if (parts.has("bytes")) {
+    ask("filling", job);
+    const empty = storeSize(job);
+    const size = ask<number>("filled", job);
+    const before = (storeSize(job) - empty) / CHECKPOINTS;
+    const spent = ask<Cost>("collected", job);
+    console.log(`- bytes on disk for each of ${CHECKPOINTS} one-file checkpoints, of 20 files of ${size.toFixed(0)} bytes: ${before.toFixed(0)}, after collecting ${((storeSize(job) - empty) / CHECKPOINTS).toFixed(0)} (${ms(spent.cpu)} ms CPU)`);
+  }
   if (parts.has("peers")) {
     for (const peer of peers(tree, work, rounds, new Editor(tree, paths))) console.log(`${raw(`${peer.name}: first`, peer.first)}\n${raw(`${peer.name}: next, k=1`, peer.next)}`);
   }
@@ -94,8 +102,6 @@ function tellResident(result: Resident): void {
     console.log(`${raw(`restore of ${k}`, restore)}\n${raw(`  writing them by temporary, fsync, rename`, safely)}\n${raw(`  writing them in place`, plainly)}`);
     console.log(`  - × ${(cpu(restore) / cpu(safely)).toFixed(2)} CPU and × ${(wall(restore) / wall(safely)).toFixed(2)} wall of writing them safely, × ${(cpu(restore) / cpu(plainly)).toFixed(1)} CPU of writing in place; unchanged files rewritten: ${rewritten.join(", ")}`);
   }
-  const { checkpoints, before, after, fileSize, collect } = result.bytes;
-  console.log(`- bytes on disk for each of ${checkpoints} one-file checkpoints, of 20 files of ${fileSize.toFixed(0)} bytes: ${before.toFixed(0)}, after collecting ${after.toFixed(0)} (${ms(collect.cpu)} ms CPU)`);
   console.log(`- this process: ${result.rssMb.toFixed(0)} MB resident after the rounds, ${result.peakMb.toFixed(0)} at its peak`);
 }
 
