@@ -293,7 +293,8 @@ class World {
   #after(before: Tree, ways: ReadonlyMap<string, Way>, undone: Pick<Undone, "restore" | "undoes" | "plan" | "conflicts">, verb: Restore["verb"]): void {
     const tree = readTree(this.#root);
     this.#tree = tree;
-    for (const [path, standing] of before) if (tree.get(path) !== standing) this.#mustBeKept(path, standing, `${verb} took it away`);
+    // What a person replaces is theirs to lose.
+    for (const [path, standing] of before) if (tree.get(path) !== standing && !this.#raced.has(path)) this.#mustBeKept(path, standing, `${verb} took it away`);
     const restore = undone.restore === undefined ? undefined : this.#restoreOf(undone.restore, verb, undone.undoes);
     this.#model.time += 1;
     for (const path of new Set([...before.keys(), ...tree.keys(), ...ways.keys()])) {
@@ -325,13 +326,12 @@ class World {
 
   #restoreOf({ id }: Checkpoint, verb: Restore["verb"], undoes: readonly string[]): Restore {
     const all = new Map(this.#store.checkpoints(this.#root).map((each) => [each.id, each]));
-    const known = new Map(this.#model.restores.map((each) => [each.id, each]));
-    const sessions = new Set(undoes.flatMap((each): string[] => {
-      const earlier = known.get(each);
-      if (earlier !== undefined) return [...earlier.sessions];
+    const sessionsOf = (each: string): readonly string[] => {
       const actor = all.get(each)?.actor;
-      return actor === undefined ? [] : [actor.by === "agent" ? actor.session : "outside"];
-    }));
+      if (actor === undefined) return [];
+      return actor.by === "agent" ? [actor.session] : actor.by === "outside" ? ["outside"] : actor.undoes.flatMap(sessionsOf);
+    };
+    const sessions = new Set(undoes.flatMap(sessionsOf));
     return { id, verb, undoes, sessions };
   }
 
@@ -339,9 +339,9 @@ class World {
   #isInTheWay(path: string, before: Tree, tree: Tree, ways: ReadonlyMap<string, Way>): boolean {
     if (ways.get(path)!.to === undefined) return false;
     const inside = `${path}/`;
-    const names = [...before.keys(), ...tree.keys()];
+    const names = [...before.keys(), ...tree.keys(), ...[...ways].flatMap(([each, { to }]) => (to === undefined ? [] : [each]))];
     if (names.some((each) => each.startsWith(inside))) return true;
-    for (let end = path.indexOf("/"); end > 0; end = path.indexOf("/", end + 1)) if (before.has(path.slice(0, end)) || tree.has(path.slice(0, end))) return true;
+    for (let end = path.indexOf("/"); end > 0; end = path.indexOf("/", end + 1)) if (names.includes(path.slice(0, end))) return true;
     // A folder that somebody left empty stands there.
     try {
       readdirSync(join(this.#root, path));
