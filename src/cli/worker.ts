@@ -14,6 +14,7 @@ interface Request {
   readonly n: number;
   readonly told?: Told;
   readonly time?: number;
+  readonly afterwards?: boolean;
 }
 
 interface Reply {
@@ -32,11 +33,12 @@ const TIDY = 3 * 3_600_000;
 const MEMORY = { maxYoungGenerationSizeMb: 16 };
 
 export interface TreesThread {
-  readonly take: (told: Told, time: number) => Promise<Served>;
+  readonly take: (told: Told, time: number, afterwards?: boolean) => Promise<Served>;
   readonly close: () => Promise<void>;
 }
 
-export function startTreesThread(home: string, file: string): TreesThread {
+/** `onEnd`: from now on nobody looks after anything. */
+export function startTreesThread(home: string, file: string, onEnd: (error: Error) => void): TreesThread {
   const worker = new Worker(file, { workerData: { home }, resourceLimits: MEMORY, stdout: false, stderr: false });
   worker.unref();
   const waiting = new Map<number, { resolve: (served: Served) => void; reject: (error: Error) => void }>();
@@ -49,7 +51,8 @@ export function startTreesThread(home: string, file: string): TreesThread {
     else asked?.reject(new Error(error));
   });
   const end = (error: Error): void => {
-    ended = error;
+    if (ended === undefined) onEnd(error);
+    ended ??= error;
     for (const { reject } of waiting.values()) reject(error);
     waiting.clear();
   };
@@ -61,7 +64,12 @@ export function startTreesThread(home: string, file: string): TreesThread {
       waiting.set(n, { resolve, reject });
       worker.postMessage({ n, ...request } satisfies Request);
     });
-  return { take: (told, time) => ask({ told, time }), close: async () => void (await ask({}).catch(() => undefined), await worker.terminate()) };
+  return { take: (told, time, afterwards = false) => ask({ told, time, afterwards }), close: async () => {
+    await ask({}).catch(() => undefined);
+    // That it ends now is no news.
+    ended ??= new Error("it was closed");
+    await worker.terminate();
+  } };
 }
 
 /** What the thread itself does. */
@@ -87,10 +95,10 @@ export function runTreesThread(): void {
   const round = setInterval(() => {
     queue = queue.then(() => trees.rest()).catch(() => undefined);
   }, ROUND);
-  port.on("message", ({ n, told, time }: Request) => {
+  port.on("message", ({ n, told, time, afterwards }: Request) => {
     queue = queue.then(async () => {
       try {
-        if (told !== undefined && time !== undefined) return port.postMessage({ n, served: await trees.take(told, time) } satisfies Reply);
+        if (told !== undefined && time !== undefined) return port.postMessage({ n, served: await trees.take(told, time, afterwards) } satisfies Reply);
         clearInterval(round);
         clearInterval(tidy);
         trees.close();

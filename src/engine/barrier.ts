@@ -63,6 +63,17 @@ export class Barrier {
     for (const mark of namesIn(this.#marks)) if (mark.startsWith(own) && !names.has(`${mark.slice(2)}.json`)) rmSync(join(this.#marks, mark), { force: true });
   }
 
+  /** Whether the hooks of this client are served, by this engine or by another. */
+  serves(client: number): boolean {
+    return client === this.#options.client || namesIn(this.#marks).some((name) => name.startsWith(`${client}-`) && this.#options.isAlive(Number(name.split("-")[1])));
+  }
+
+  /** From now on hooks do without this engine; those that wait are let go. */
+  withdraw(): void {
+    rmSync(this.#presence, { force: true });
+    for (const mark of namesIn(this.#marks)) if (mark.startsWith(`w-${this.#options.client}-`)) rmSync(join(this.#marks, mark), { force: true });
+  }
+
   /** Resolves when all that was said so far is done. */
   async idle(): Promise<void> {
     await this.#queue;
@@ -73,7 +84,7 @@ export class Barrier {
     this.#watch?.close();
     this.poll();
     await this.#queue;
-    for (const mark of namesIn(this.#marks)) if (mark.startsWith(`w-${this.#options.client}-`)) rmSync(join(this.#marks, mark), { force: true });
+    this.withdraw();
   }
 
   #see(name: string): void {

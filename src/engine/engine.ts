@@ -44,6 +44,9 @@ const PATIENCE = 20;
 /** How long the transcript may take to tell what a hook told. */
 export const GRACE = 1000;
 
+/** A payload is left where it is for so long, in milliseconds: the engine of the client that it is of, another perhaps, has to see it. */
+const UNSEEN = 300;
+
 const LEASE = 15_000;
 const RENEW = 5000;
 
@@ -89,7 +92,7 @@ class Engine {
     // Before anything is taken in: what leaves the spool unseen would be a call that nobody attended.
     this.#options.barrier?.poll();
     if (!this.#leads) return false;
-    const { taken, waiting, damaged, grown } = await drain.round({ now, grace: GRACE, root });
+    const { taken, waiting, damaged, grown } = await drain.round({ now, grace: GRACE, root, age: UNSEEN });
     if (checkpoints !== undefined && taken > 0) await logCheckpoints(store, checkpoints);
     // Folding anew while an answer streams in would be work for nothing: the list is brought up to date when it is quiet.
     if (taken + damaged > 0 && waiting === 0) await refreshSummaries(store);

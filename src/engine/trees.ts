@@ -62,10 +62,16 @@ export class Trees {
     this.#copy = new BackgroundCopy(options);
   }
 
-  async take(told: Told, time: number): Promise<Served> {
+  /** `afterwards`: nobody attended when it was said; who was at work is set down, and what is found then is theirs. */
+  async take(told: Told, time: number, afterwards = false): Promise<Served> {
     const { clock } = this.#options;
     const tree = this.#treeOf(told.cwd);
     if (typeof tree === "string") return { sealed: 0, ms: 0, refused: tree };
+    if (afterwards) {
+      tree.attendant.note(told, time);
+      if (told.kind !== "before") this.#looked(tree, this.#lookNow(tree));
+      return { sealed: 0, ms: 0 };
+    }
     // What was touched before this was said is told by the watches before anything that comes after it.
     await turn();
     await turn();
@@ -85,8 +91,7 @@ export class Trees {
       if (typeof tree === "string" || !tree.watcher.sure || !tree.attendant.touched) continue;
       if (tree.touchedAt === 0) tree.touchedAt = now;
       if (now - tree.touchedAt < REST || now - tree.lookedAt < tree.cost * SHARE) continue;
-      if (tree.attendant.look("prompt").sealed.length > 0) this.#unsynced = true;
-      this.#looked(tree, now);
+      this.#looked(tree, this.#lookNow(tree));
     }
     if (this.#store === undefined) return;
     if (this.#unsynced) {
@@ -107,6 +112,13 @@ export class Trees {
     this.#trees.clear();
     this.#store?.close();
     this.#store = undefined;
+  }
+
+  /** Gives when it began. */
+  #lookNow(tree: Attended): number {
+    const began = this.#options.clock();
+    if (tree.attendant.look("prompt").sealed.length > 0) this.#unsynced = true;
+    return began;
   }
 
   #looked(tree: Attended, began: number): void {

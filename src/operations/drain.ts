@@ -60,7 +60,7 @@ interface Opened extends Spooled {
 export class Drain {
   readonly #store: Store;
   readonly #home: string;
-  readonly #heed: ((payload: unknown, time: number) => void) | undefined;
+  readonly #heed: ((payload: unknown, time: number, name: string) => void) | undefined;
   readonly #followers = new Map<string, Follower>();
   readonly #ending = new Map<string, number>();
   readonly #opened = new Map<string, Opened>();
@@ -70,8 +70,8 @@ export class Drain {
   readonly #heard = new Map<string, number>();
   readonly #trees = new Map<string, string>();
 
-  /** `heed` is told every payload before it leaves the spool, in order. */
-  constructor(store: Store, home: string, heed?: (payload: unknown, time: number) => void) {
+  /** `heed` is told every payload before it leaves the spool, in order; its file's name begins with the number of the client's process. */
+  constructor(store: Store, home: string, heed?: (payload: unknown, time: number, name: string) => void) {
     this.#store = store;
     this.#home = home;
     this.#heed = heed;
@@ -113,7 +113,7 @@ export class Drain {
     if (events.length > 0) await record(this.#store, events);
     if (damaged > 0) await noteDamaged(this.#store, damaged, options.now);
     for (const { path, text, time, told } of done) {
-      if (told !== undefined) this.#heed?.(JSON.parse(text), time);
+      if (told !== undefined) this.#heed?.(JSON.parse(text), time, basename(path));
       rmSync(path, { force: true });
       this.#opened.delete(path);
     }
@@ -190,7 +190,7 @@ export class Drain {
 }
 
 /** Takes in all there is, waiting for transcripts as long as `patience` allows, in milliseconds; then what they have not told is taken from the hooks. */
-export async function drainAll(store: Store, home: string, options: { clock: () => number; grace: number; patience: number; sleep: (ms: number) => Promise<unknown>; heed?: (payload: unknown, time: number) => void }): Promise<{ taken: number; damaged: number }> {
+export async function drainAll(store: Store, home: string, options: { clock: () => number; grace: number; patience: number; sleep: (ms: number) => Promise<unknown>; heed?: (payload: unknown, time: number, name: string) => void }): Promise<{ taken: number; damaged: number }> {
   const drain = new Drain(store, home, options.heed);
   const until = options.clock() + options.patience;
   const sum = { taken: 0, damaged: 0 };
@@ -208,7 +208,7 @@ export async function drainAll(store: Store, home: string, options: { clock: () 
 }
 
 /** Takes in what is so old that no engine has it, or `age`, in milliseconds. A store that cannot be written to is read as it is: this is on the way to something else. */
-export async function takeInOld(store: Store, home: string, now: number, age = UNATTENDED, heed?: (payload: unknown, time: number) => void): Promise<void> {
+export async function takeInOld(store: Store, home: string, now: number, age = UNATTENDED, heed?: (payload: unknown, time: number, name: string) => void): Promise<void> {
   if (!isUnattended(home, now, age)) return;
   try {
     const drain = new Drain(store, home, heed);

@@ -36,7 +36,7 @@ function filled(): Manifest {
 
 function shown(manifest: Manifest): unknown {
   const files = [...manifest.slots()].map((slot) => [manifest.pathOf(slot), manifest.stateOf(slot), manifest.stampOf(slot), manifest.isLink(slot), manifest.isRacy(slot), manifest.isPending(slot)] as const);
-  const folders = [...manifest.folders.values()].map(({ rules: _, ...folder }) => folder);
+  const folders = [...manifest.folders.values()].map((folder) => ({ ...folder, rules: undefined }));
   const plain = folders.map(({ files: names, folders: inner, ...folder }) => ({ ...folder, files: [...names.keys()].sort(), folders: [...inner].sort() }));
   return { files: files.sort(([a], [b]) => (a < b ? -1 : 1)), folders: plain, reasons: [...manifest.reasons], indexed: [...manifest.indexed], seq: manifest.seq, scanned: manifest.scanned, count: manifest.files };
 }

@@ -66,21 +66,22 @@ export function spoolLine(folder: string, script?: string): string {
   return `${removed}set -C;umask 077;S=${quoted(folder)};for n in $PPID-$$ $PPID-$$a $PPID-$$b $PPID-$$c;do { cat;exit 0;}>"$S/$n.json";done 2>/dev/null;exec cat >|/dev/null`;
 }
 
-/** Tools that change no file: without an engine, nobody need be asked about them. */
-const HARMLESS = '"tool_name": *"(Read|Glob|Grep|LS|NotebookRead|WebFetch|WebSearch|TodoWrite|TodoRead|Task[A-Za-z]*|Agent|AskUserQuestion|ExitPlanMode|EnterPlanMode|ToolSearch|Skill|BashOutput|KillShell|SlashCommand)"';
+/** Tools that change no file: without an engine, nobody need be asked about them. What stands before the name keeps a tool's own input from being taken for it. */
+const HARMLESS = '"hook_event_name": *"PreToolUse", *"tool_name": *"(Read|Glob|Grep|LS|NotebookRead|WebFetch|WebSearch|TodoWrite|TodoRead|Task[A-Za-z]*|Agent|AskUserQuestion|ExitPlanMode|EnterPlanMode|ToolSearch|Skill|BashOutput|KillShell|SlashCommand)"';
 
 /**
  * The hook before a call: spooled, and then the call waits until the engine has said that the files are safe, by taking away
  * the mark that was put beside the payload (engine/barrier.ts); two seconds at most. First it looks without a pause, since
  * the answer is there within 1 to 2 ms as a rule, then every 10 ms. An engine is the client's child like this shell, and a
- * file named after both says that it is there; where it was killed, or is not up yet, Node does the same once, slower.
+ * file named after both says that it is there; where it was killed, or is not up yet, Node does the same once, slower. A
+ * payload that a full disk cut short is waited for by nobody: no engine can read it.
  */
 function barrierLine({ node, script, home, spool, barrier }: Wiring): string {
   const there = `[ -x ${quoted(node)} ] && [ -f ${quoted(script)} ]`;
   const asked = `NODE_EXTRA_CA_CERTS= TIDEMARK_HOME=${quoted(home)} ${quoted(node)} ${quoted(script)} hook PreToolUse --spooled "$S/$n.json" </dev/null >/dev/null 2>&1`;
-  return `[ -f ${quoted(script)} ]||{ cat >/dev/null;exit 0;} 2>/dev/null;set -C;umask 077;S=${quoted(spool)};B=${quoted(barrier)};E=;W=;`
+  return `[ -f ${quoted(script)} ]||{ cat >/dev/null;exit 0;} 2>/dev/null;set -C;umask 077;S=${quoted(spool)};B=${quoted(barrier)};E=;W=;if [ "$ZSH_VERSION" ];then setopt no_nomatch;fi;`
     + `for e in "$B/$PPID-"*;do kill -0 "\${e##*-}"&&E=1;done 2>/dev/null;`
-    + `for n in $PPID-$$ $PPID-$$a $PPID-$$b $PPID-$$c;do if [ "$E" ];then { :;}>"$B/w-$n";fi;{ cat;W=1;}>"$S/$n.json"&&break;done 2>/dev/null;`
+    + `for n in $PPID-$$ $PPID-$$a $PPID-$$b $PPID-$$c;do if [ "$E" ];then { :;}>"$B/w-$n";fi;{ cat||exit 0;W=1;}>"$S/$n.json"&&break;done 2>/dev/null;`
     + `[ "$W" ]||exec cat >|/dev/null;`
     + `if [ "$E" ];then i=0;while [ -e "$B/w-$n" ]&&[ $i -lt 1180 ];do i=$((i+1));[ $i -lt 1000 ]||sleep 0.01;done;`
     + `elif ! grep -qE ${quoted(HARMLESS)} "$S/$n.json" 2>/dev/null&&${there};then ${asked};fi;exit 0`;

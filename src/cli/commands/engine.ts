@@ -4,6 +4,7 @@ import { runEngine } from "../../engine/engine.ts";
 import { serveHandshake } from "../../engine/stdio.ts";
 import { openCheckpointStore } from "../../store/sqlite/checkpoints.ts";
 import { treeOf } from "../../worktree/project.ts";
+import { told } from "../../agents/claude-code/calls.ts";
 import { AGENT } from "../../agents/claude-code/translate.ts";
 import { Barrier } from "../../engine/barrier.ts";
 import type { CommandSpec, Context } from "../command.ts";
@@ -25,17 +26,18 @@ while it runs; ends with it.`,
     const trouble = (error: unknown): void => void process.stderr.write(`tidemark engine: ${(error as Error).message}\n`);
     void serveHandshake(process.stdin, process.stdout, context.version).then(() => stopped.abort("gone"));
     const root = treeOf(context.cwd);
+    const attending = attend(context, trouble);
     await runEngine({
       open: async () => {
         const store = await context.store();
-        return { store, drain: new Drain(store, context.home), checkpoints: openCheckpointStore(context.home) };
+        return { store, drain: new Drain(store, context.home, attending?.heed), checkpoints: openCheckpointStore(context.home) };
       },
       root,
       pid: process.pid,
       clock: Date.now,
       isAlive,
       signal: stopped.signal,
-      barrier: attend(context, trouble),
+      ...(attending === undefined ? {} : { barrier: attending }),
       onTrouble: trouble,
     });
     process.stdin.destroy();
@@ -43,15 +45,37 @@ while it runs; ends with it.`,
   },
 };
 
-/** The thread that looks after the files, and what lets waiting hooks go on. */
-function attend(context: Context, onTrouble: (error: unknown) => void): { poll: () => void; close: () => Promise<void> } {
-  const trees = startTreesThread(context.home, process.argv[1]!);
-  const barrier = new Barrier({ home: context.home, client: process.ppid, pid: process.pid, isAlive, serve: trees.take, onTrouble });
-  barrier.open();
+interface Attending {
+  readonly poll: () => void;
+  readonly close: () => Promise<void>;
+  readonly heed: (payload: unknown, time: number, name: string) => void;
+}
+
+/** The thread that looks after the files, and what lets waiting hooks go on. Undefined where that cannot be begun: hooks then do without. */
+function attend(context: Context, onTrouble: (error: unknown) => void): Attending | undefined {
+  const trees = startTreesThread(context.home, process.argv[1]!, (error) => {
+    barrier.withdraw();
+    onTrouble(error);
+  });
+  const barrier = new Barrier({ home: context.home, client: process.ppid, pid: process.pid, isAlive, serve: (what, time) => trees.take(what, time), onTrouble });
+  try {
+    barrier.open();
+  } catch (error) {
+    // A folder that cannot be written to, or all the watches that the system allows are in use.
+    onTrouble(error);
+    void trees.close();
+    return undefined;
+  }
   // The first look, so that the first call need not wait for it.
   void trees.take({ kind: "start", agent: AGENT, session: "", cwd: context.cwd }, Date.now()).then(({ refused }) => (refused === undefined ? undefined : onTrouble(new Error(refused))), onTrouble);
   return {
     poll: () => barrier.poll(),
+    // Sessions without an engine of their own: whoever takes in what they said has to attend to it as well.
+    heed: (payload, time, name) => {
+      const what = told(payload);
+      if (what === undefined || what.kind === "start" || barrier.serves(Number(/^\d+/.exec(name)?.[0] ?? 0))) return;
+      trees.take(what, time, true).catch(onTrouble);
+    },
     close: async () => {
       await barrier.close();
       await trees.close();
