@@ -30,6 +30,7 @@ interface Exception {
 
 const EXCEPTIONS: readonly Exception[] = [
   { file: "base/lines.ts", uses: "outside", because: "reading a file line by line is the one thing that every importer needs and that knows nothing of any of them" },
+  { file: "worktree/git-export.ts", uses: "programs", because: "a commit that the user asks for is made by git's own plumbing: its formats, its locks and its checks are its own" },
   { file: "worktree/state.ts", uses: "programs", because: "only git can tell what is not committed; it is asked, may write nothing, and is not waited for" },
   { file: "worktree/repository.ts", uses: "programs", because: "the bytes of a blob, packed as it may be, are git's to give; it is only read" },
   { file: "cli/commands/hook.ts", uses: "programs", because: "the first look at a tree goes on after the hook that began it has let the call go" },

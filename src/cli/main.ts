@@ -105,7 +105,7 @@ async function takeInLeft(store: Store, home: string, now: number, environment: 
   const [{ takeInOld }, { Afterwards }, { attendAfterwards }] = await Promise.all([import("../operations/drain.ts"), import("../operations/attend.ts"), import("./attending.ts")]);
   const afterwards = new Afterwards();
   await takeInOld(store, home, now, undefined, (payload, time) => afterwards.heed(payload, time));
-  attendAfterwards(afterwards, home, environment);
+  await attendAfterwards(afterwards, store, home, environment);
 }
 
 function declare(program: Command, name: string, spec: CommandSpec, run: (input: Omit<Input, "paths">) => Promise<void>): void {

@@ -18,7 +18,7 @@ import { treeOf } from "../worktree/project.ts";
 import type { Context, Input, Option } from "./command.ts";
 import { shortId } from "./commands/sessions.ts";
 import { isAlive } from "./processes.ts";
-import { columnWidth, wrap, type Style, type Terminal } from "./terminal.ts";
+import { columnWidth, widestOf, wrap, type Style, type Terminal } from "./terminal.ts";
 import { treePaths, uniqueId, type Tree } from "./trees.ts";
 
 export const TAKING_OPTIONS: readonly Option[] = [
@@ -67,13 +67,13 @@ export async function takeBack(wanted: Wanted, taking: Taking, about: About, tre
   return show(done, taking, about, tree, log, context);
 }
 
-export async function show(done: Undone, taking: Taking, about: About, tree: Tree, log: Store, context: Context): Promise<number> {
+export async function show(done: Undone, taking: Taking, about: About, tree: Tree, log: Store, context: Context, bytes = new Bytes(tree, COUNTED)): Promise<number> {
   const { terminal } = context;
   if (done.applied) {
     syncCheckpoints(tree.store);
     await logCheckpoints(log, tree.store);
   }
-  const counts = countPlan(done.plan, new Bytes(tree, COUNTED));
+  const counts = countPlan(done.plan, bytes);
   const told = done.applied ? tellAgents(done, taking, about, tree, context) : [];
   const held = done.plan.filter(({ action }) => action === "keep" || action === "refuse");
   const doing = done.plan.filter(({ action }) => action === "write" || action === "delete" || action === "merge");
@@ -108,7 +108,7 @@ const COUNTED = 64 * 1024 * 1024;
 function nothingDone(held: readonly PlanItem[], { verb, mode }: Taking): TidemarkError {
   const kept = held.filter(({ action }) => action === "keep").length;
   const message = `Nothing was written: ${plural(held.length, "file")} ${kept === held.length ? "changed since and stay" : "cannot be put back"} as ${held.length === 1 ? "it is" : "they are"}`;
-  const hint = kept > 0 && mode !== "force" ? `The same command with ${mode === "keep" ? "--merge takes out only what is undone; with --force" : "--force:"} later changes go, too.` : `tidemark checkpoints shows what else there is to go back to${verb === "undo" ? "; tidemark undo --turn N takes back another turn." : "."}`;
+  const hint = kept > 0 && mode !== "force" ? `${mode === "keep" ? "--merge takes out only what is undone; " : ""}--force also what came later` : `tidemark checkpoints${verb === "undo" ? "; then tidemark undo --turn N for another turn" : ""}`;
   return new TidemarkError("NOTHING_DONE", message, { hint });
 }
 
@@ -181,9 +181,8 @@ const MOST_SHOWN = 60;
 
 function sayPlan(terminal: Terminal, plan: readonly PlanItem[], counts: ReadonlyMap<string, FileCount>, applied: boolean): void {
   const rows = plan.slice(0, MOST_SHOWN).map(({ path, action, reason }) => ({ word: wordOf(action, applied), style: ACTIONS[action].style, name: printable(path.toWellFormed()), change: plusMinus(counts.get(path)), reason: printable(reason) }));
-  const widest = (cells: readonly string[]): number => Math.max(0, ...cells.map((cell) => columnWidth(cell)));
-  const [words, changes] = [widest(rows.map(({ word }) => word)), widest(rows.map(({ change }) => change))];
-  const names = Math.min(widest(rows.map(({ name }) => name)), terminal.width - words - changes - 6);
+  const [words, changes] = [widestOf(rows.map(({ word }) => word)), widestOf(rows.map(({ change }) => change))];
+  const names = Math.min(widestOf(rows.map(({ name }) => name)), terminal.width - words - changes - 6);
   for (const { word, style, name, change, reason } of rows) {
     const fitted = endOf(name, names);
     const gap = " ".repeat(names - columnWidth(fitted) + 2 + changes - columnWidth(change));

@@ -166,6 +166,11 @@ export function columnWidth(text: string): number {
   return width;
 }
 
+/** Of any number of texts; a call can take only so many. */
+export function widestOf(texts: readonly string[]): number {
+  return texts.reduce((most, text) => Math.max(most, columnWidth(text)), 0);
+}
+
 function fit(text: string, width: number): string {
   if (columnWidth(text) <= width) return text;
   let taken = "";

@@ -7,9 +7,11 @@ import { basename, dirname, join, resolve } from "node:path";
 import { randomBytes } from "node:crypto";
 import { TidemarkError } from "../base/errors.ts";
 import type { TreePath } from "../checkpoint/model.ts";
+import { checkpointStatus, type CheckpointStatus } from "../operations/checkpoint-status.ts";
 import { inTree, Keeper } from "../operations/keeper.ts";
 import { isInterrupted, recover, type UndoDeps } from "../operations/undo.ts";
 import type { CheckpointStore } from "../store/checkpoints.ts";
+import type { Problem } from "../store/problems.ts";
 import { openCheckpointStore } from "../store/sqlite/checkpoints.ts";
 import { treeOf } from "../worktree/project.ts";
 import type { Context } from "./command.ts";
@@ -57,6 +59,28 @@ export function keeperOf(store: CheckpointStore, root: string, { home, environme
 function treeOptions({ home, environment }: Pick<Context, "home" | "environment">) {
   // Held against the times of files: the machine's own clock, whatever TIDEMARK_NOW says.
   return { home, environment, userHome: userHome(), clock: Date.now, pid: process.pid, isAlive };
+}
+
+/** What is kept in all, and for the tree of this folder; undefined where there is no store. */
+export function checkpointsHere({ home, cwd }: Pick<Context, "home" | "cwd">): CheckpointStatus | undefined {
+  if (!hasCheckpoints(home)) return undefined;
+  const store = openCheckpointStore(home);
+  try {
+    return checkpointStatus(store, rootOf(cwd, store));
+  } finally {
+    store.close();
+  }
+}
+
+/** What `verify` finds in the store of checkpoints; undefined where there is none. */
+export function checkCheckpoints({ home }: Pick<Context, "home">): { readonly checkpoints: number; readonly problems: Problem[] } | undefined {
+  if (!hasCheckpoints(home)) return undefined;
+  const store = openCheckpointStore(home);
+  try {
+    return { checkpoints: store.usage().checkpoints, problems: store.check() };
+  } finally {
+    store.close();
+  }
 }
 
 /** Without git a tree is the folder an agent was started in; a command may be called further in. */

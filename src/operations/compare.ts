@@ -65,12 +65,14 @@ export class Bytes {
   readonly #source: Source;
   /** What was counted before, by the two contents. */
   readonly #counted = new Map<string, Told>();
+  readonly #more: ReadonlyMap<ContentId, Uint8Array>;
   #left: number;
 
-  /** `budget`: bytes that counting lines may read in all. */
-  constructor(source: Source, budget = Infinity) {
+  /** `budget`: bytes that counting lines may read in all. `more`: contents that the store does not have, or not yet. */
+  constructor(source: Source, budget = Infinity, more: ReadonlyMap<ContentId, Uint8Array> = new Map()) {
     this.#source = source;
     this.#left = budget;
+    this.#more = more;
   }
 
   side(path: TreePath, state: State): Side {
@@ -112,6 +114,8 @@ export class Bytes {
 
   #read(path: TreePath, content: ContentId): Uint8Array | undefined {
     const { store, root, environment } = this.#source;
+    const given = this.#more.get(content);
+    if (given !== undefined) return given;
     if (!content.startsWith("git:")) return store.content(content);
     // A file in a repository within the tree is that one's blob.
     const repository = openRepository(treeOf(join(root, parentOf(path))), environment);

@@ -88,7 +88,7 @@ export function patchOf(path: TreePath, before: State, after: State, old: Side, 
     const hunks = unifiedDiff(before === "absent" ? "" : textOf(bytesIn(old)), after === "absent" ? "" : textOf(bytesIn(young)));
     // Tabs end names with spaces in the form that GNU patch reads; git does the same.
     const ended = (name: string): string => (name.includes(" ") && name !== "/dev/null" ? `${name}\t` : name);
-    if (hunks.length > 0) lines.push(`--- ${ended(from)}`, `+++ ${ended(to)}`, ...hunks);
+    if (hunks.length > 0) lines.push(`--- ${ended(from)}`, `+++ ${ended(to)}`, hunks.join("\n"));
   }
   return `${lines.join("\n")}\n`;
 }

@@ -2,8 +2,10 @@
  * Carries out what undo-transcript.ts has planned for a session of which there are no checkpoints here. The tree gets its
  * first checkpoint, the present, before anything is written; from then on it is an undo like any other.
  */
-import type { TreePath } from "../checkpoint/model.ts";
-import { isVersion } from "../checkpoint/model.ts";
+import { lstatSync, readFileSync } from "node:fs";
+import { isVersion, type ContentId, type TreePath } from "../checkpoint/model.ts";
+import { onDisk } from "../worktree/names.ts";
+import { Bytes, type Source } from "./compare.ts";
 import { carryOut, recover, type UndoDeps, type Undone } from "./undo.ts";
 import type { TranscriptUndo } from "./undo-transcript.ts";
 
@@ -26,4 +28,15 @@ export function undoFromTranscript(planned: TranscriptUndo, { dryRun, id }: { re
     const done = carryOut(planned.plan, doing, contents, { by: "restore", verb: "undo", undoes: [], session: planned.session }, Infinity, id, deps);
     return { ...done, sealed: sealed?.id, undoes: [] };
   });
+}
+
+/** For counting lines: a preview puts nothing into the store, neither the present nor what would take its place. */
+export function bytesFor({ plan, contents }: TranscriptUndo, source: Source): Bytes {
+  const more = new Map<ContentId, Uint8Array>(contents);
+  for (const { path, expected } of plan) {
+    const place = onDisk(source.root, path);
+    // Another version than the one that was planned for is counted as what it was planned for, or not at all.
+    if (isVersion(expected) && expected.type === "file" && lstatSync(place, { throwIfNoEntry: false })?.size === expected.size) more.set(expected.content, readFileSync(place));
+  }
+  return new Bytes(source, Infinity, more);
 }

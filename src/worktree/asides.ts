@@ -68,6 +68,23 @@ export function sweepAsides(holding: string, olderThanMs: number, now: number): 
   return kept;
 }
 
+/** Removes what was taken out at these paths, though it may have been written to since. Gives how many. */
+export function forgetAsides(holding: string, root: string, isMeant: (path: TreePath) => boolean): number {
+  let gone = 0;
+  for (const name of namesIn(holding)) {
+    if (!/^[\w-]+\.asides$/.test(name)) continue;
+    const folder = join(holding, name);
+    const index = readIndex(folder);
+    for (const { n, path } of index.root === root ? index.asides : []) {
+      const file = join(folder, String(n));
+      if (!isMeant(path) || look(file) === undefined) continue;
+      unlinkSync(file);
+      gone += 1;
+    }
+  }
+  return gone;
+}
+
 function sweepOne(folder: string, id: string): KeptAside[] {
   const { root, asides } = readIndex(folder);
   return namesIn(folder).flatMap((name): KeptAside[] => {

@@ -15,7 +15,7 @@ import { dropUnfinished, ID, listJournals, readJournal, removeJournal, takeOver,
 import { look } from "./present.ts";
 import { attempt, carryOut, dropTemporary, end, fail, foresee, inside, isFolder, isModeOnly, isOpen, isSound, removeEmptied, resume, settleOne, temporaryOf, wayTo, type Moment, type RestoreStep, type Run, type StepOutcome, type Task } from "./restore-path.ts";
 
-export { sweepAsides, type KeptAside } from "./asides.ts";
+export { forgetAsides, sweepAsides, type KeptAside } from "./asides.ts";
 export type { Moment, RestoreStep, StepOutcome } from "./restore-path.ts";
 
 export interface RestoreDeps {

@@ -3,7 +3,7 @@ import { clip, printable } from "../../base/text.ts";
 import { blame, type BlamedLine } from "../../operations/blame.ts";
 import type { CommandSpec, Context } from "../command.ts";
 import { age, iso } from "../format.ts";
-import { columnWidth } from "../terminal.ts";
+import { columnWidth, widestOf } from "../terminal.ts";
 import { inKeptTree, treePaths } from "../trees.ts";
 import { TidemarkError } from "../../base/errors.ts";
 import { shortId } from "./sessions.ts";
@@ -49,7 +49,7 @@ function say({ terminal, now }: Context, lines: readonly BlamedLine[]): void {
     const isSecond = !isFirst && (lines[i - 2] === undefined || key(lines[i - 2]!) !== key(line));
     return { line, who: isFirst ? whoWrote(line, now) : isSecond && line.tool === "Bash" && line.input !== undefined ? `  ${line.input}` : "" };
   });
-  const widest = Math.min(MOST_WHO, Math.max(0, ...rows.map(({ who }) => columnWidth(who))), Math.floor(terminal.width / 2));
+  const widest = Math.min(MOST_WHO, widestOf(rows.map(({ who }) => who)), Math.floor(terminal.width / 2));
   for (const { line, who } of rows) {
     const shown = clipped(printable(who), widest);
     const style = who.startsWith("  ") ? "dim" : line.by === "agent" ? "cyan" : line.by === "outside" ? "yellow" : "dim";

@@ -1,13 +1,14 @@
 /** `tidemark checkpoints`: what happened to the files here, turn by turn. */
 import { clip, plural, printable } from "../../base/text.ts";
 import type { Actor, Checkpoint } from "../../checkpoint/model.ts";
+import { uncovered, type Uncovered } from "../../operations/checkpoint-status.ts";
 import type { FileCount } from "../../operations/compare.ts";
 import type { TreeTurn } from "../../operations/history.ts";
 import { timeline, type Group, type Shown, type Timeline } from "../../operations/timeline.ts";
 import type { CommandSpec, Context } from "../command.ts";
 import { age, iso } from "../format.ts";
 import { coloured, endOf, plusMinus } from "../taking-back.ts";
-import { columnWidth, wrap, type Style, type Terminal } from "../terminal.ts";
+import { columnWidth, widestOf, wrap, type Style, type Terminal } from "../terminal.ts";
 import { inKeptTree } from "../trees.ts";
 import { shortId } from "./sessions.ts";
 
@@ -37,8 +38,7 @@ page-cache, disk or remote: how far it has come; undone is no, partly or yes.`,
       const all = options["all"] === true;
       const told = await timeline(tree, log, { limit: all ? Infinity : LATEST, ...(typeof session === "string" ? { session } : {}) });
       if (told.left > 0 && context.terminal.json) context.terminal.warn(`${plural(told.left, "older entry", "older entries")} left out: --all lists them`);
-      const uncovered = tree.keeper.begun ? tree.keeper.uncovered() : [];
-      context.terminal.answer(listed(told), () => say(context, tree.root, told, uncovered, all));
+      context.terminal.answer(listed(told), () => say(context, tree.root, told, uncovered(tree.store, tree.root, tree.store.checkpoints(tree.root)), all));
       return 0;
     });
   },
@@ -91,24 +91,24 @@ function actorsOf(actor: Actor): Record<string, unknown>[] {
 
 const MOST_FILES = 12;
 
-function say({ terminal, now }: Context, root: string, told: Timeline, uncovered: readonly { path: string; reason: string }[], all: boolean): void {
+function say({ terminal, now }: Context, root: string, told: Timeline, { files, more }: Uncovered, all: boolean): void {
   terminal.line(`${terminal.style("bold", printable(root))}  ${plural(told.checkpoints, "checkpoint")}, ${plural(told.turns, "turn")} of agents`);
-  if (uncovered.length > 0) {
+  if (files.length > 0) {
     const reasons = new Map<string, number>();
-    for (const { reason } of uncovered) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
-    const words = `Not kept: ${plural(uncovered.length, "file")} (${[...reasons].map(([reason, count]) => `${count} ${reason}`).join(", ")})`;
+    for (const { reason } of files) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+    const words = `Not kept: ${plural(files.length + more, "file")} (${[...reasons].map(([reason, count]) => `${count} ${reason}`).join(", ")})`;
     for (const line of wrap(printable(words), terminal.width).split("\n")) terminal.line(terminal.style("yellow", line));
   }
   for (const group of told.groups) {
     terminal.line();
-    sayGroup(terminal, group, now, all);
+    sayGroup(terminal, group, now, all, told.left === 0 && group === told.groups.at(-1));
   }
   if (told.left > 0) terminal.line(terminal.style("dim", `\n… and ${plural(told.left, "older entry", "older entries")} (--all lists them)`));
 }
 
-function sayGroup(terminal: Terminal, group: Group, now: number, all: boolean): void {
+function sayGroup(terminal: Terminal, group: Group, now: number, all: boolean, isFirst: boolean): void {
   const last = group.checkpoints.at(-1)!.checkpoint;
-  const { mark, style, title } = headOf(group);
+  const { mark, style, title } = headOf(group, isFirst);
   const id = last.id.slice(0, 8);
   const when = age(last.time, Math.max(now, last.time));
   const right = `${when === "now" ? "just now" : `${when} ago`}  ${id}`;
@@ -127,7 +127,7 @@ function sayGroup(terminal: Terminal, group: Group, now: number, all: boolean): 
   sayCoverage(terminal, group.checkpoints.map(({ checkpoint }) => checkpoint));
 }
 
-function headOf({ what, turn, undid = [], checkpoints, undone }: Group): { mark: string; style: Style; title: string } {
+function headOf({ what, turn, undid = [], checkpoints, undone }: Group, isFirst: boolean): { mark: string; style: Style; title: string } {
   const last = checkpoints.at(-1)!.checkpoint;
   switch (what) {
     case "turn":
@@ -140,7 +140,7 @@ function headOf({ what, turn, undid = [], checkpoints, undone }: Group): { mark:
     case "manual":
       return { mark: "◆", style: "cyan", title: last.note ?? "checkpoint" };
     case "baseline":
-      return { mark: "┴", style: "dim", title: "the record begins" };
+      return { mark: "┴", style: "dim", title: isFirst ? "the record begins" : "all files looked at anew" };
     case "outside":
       return { mark: "┆", style: "dim", title: "you, or another program" };
   }
@@ -201,9 +201,9 @@ const SIGNS: Readonly<Record<FileCount["change"], { sign: string; style: Style }
 function sayFiles(terminal: Terminal, files: readonly FileCount[], indent: string, all: boolean): void {
   const shown = all ? files : files.slice(0, MOST_FILES);
   const changes = shown.map((file) => file.note ?? plusMinus(file));
-  const room = Math.max(12, terminal.width - indent.length - 4 - Math.max(0, ...changes.map((change) => columnWidth(change))));
+  const room = Math.max(12, terminal.width - indent.length - 4 - widestOf(changes));
   const names = shown.map(({ path }) => endOf(printable(path.toWellFormed()), room));
-  const widest = Math.max(0, ...names.map((name) => columnWidth(name)));
+  const widest = widestOf(names);
   for (const [i, { change }] of shown.entries()) {
     const { sign, style } = SIGNS[change];
     terminal.line(`${indent}${terminal.style(style, sign)} ${names[i]}${" ".repeat(widest - columnWidth(names[i]!) + 2)}${coloured(terminal, printable(changes[i]!))}`);

@@ -4,7 +4,7 @@ import { Bytes, changesBetween, diffFiles, within, type FileDiff } from "../../o
 import { history, pointNamed } from "../../operations/history.ts";
 import type { CommandSpec } from "../command.ts";
 import { coloured, endOf, plusMinus } from "../taking-back.ts";
-import { columnWidth, type Style, type Terminal } from "../terminal.ts";
+import { columnWidth, widestOf, type Style, type Terminal } from "../terminal.ts";
 import { inKeptTree, treePaths } from "../trees.ts";
 
 export const command: CommandSpec = {
@@ -81,13 +81,13 @@ function sayStat(terminal: Terminal, files: readonly FileDiff[], between: string
     return;
   }
   const counts = files.map((file) => file.note ?? plusMinus(file));
-  const number = Math.max(...counts.map((count) => columnWidth(count)));
+  const number = widestOf(counts);
   const bars = Math.max(8, Math.min(BARS, Math.floor(terminal.width / 3)));
   const room = Math.max(12, terminal.width - number - bars - 6);
   const names = files.map(({ path }) => endOf(printable(path.toWellFormed()), room));
-  const widest = Math.max(...names.map((name) => columnWidth(name)));
+  const widest = widestOf(names);
   const bar = (style: Style, sign: string, length: number): string => (length === 0 ? "" : terminal.style(style, sign.repeat(length)));
-  const most = Math.max(1, ...files.map(({ added = 0, removed = 0 }) => added + removed));
+  const most = files.reduce((most, { added = 0, removed = 0 }) => Math.max(most, added + removed), 1);
   for (const [i, { added = 0, removed = 0 }] of files.entries()) {
     const scale = (lines: number): number => (lines === 0 ? 0 : most <= bars ? lines : Math.max(1, Math.round((lines * bars) / most)));
     const gap = " ".repeat(widest - columnWidth(names[i]!) + 2 + number - columnWidth(counts[i]!));

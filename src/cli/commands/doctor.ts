@@ -8,6 +8,7 @@ import type { CommandSpec, Context } from "../command.ts";
 import { bytes } from "../format.ts";
 import type { Terminal } from "../terminal.ts";
 import { isAlive } from "../processes.ts";
+import { checkCheckpoints, checkpointsHere } from "../trees.ts";
 
 export const command: CommandSpec = {
   args: "",
@@ -33,7 +34,10 @@ to be done, else {session, path, existed, place, placed, commands}.`,
     const { terminal, home, configDir, version } = context;
     const store = await context.store();
     const { driverName } = await import("../../store/sqlite/driver.ts");
-    const health = await examine(store, () => performance.now(), (label, done, total) => terminal.progress(label, done, total));
+    const log = await examine(store, () => performance.now(), (label, done, total) => terminal.progress(label, done, total));
+    const [kept, checked] = [checkpointsHere(context), checkCheckpoints(context)];
+    const damage = checked?.problems ?? [];
+    const health = { ...log, problems: [...log.problems, ...damage], left: [...log.left, ...damage], checkpoints: kept === undefined ? null : { total: kept.total, bytes: kept.bytes, here: kept.here, problems: damage.length } };
     const transcripts = transcriptsFolder(configDir);
     const about = { version, node: process.version, sqlite: driverName(), home, transcripts, transcripts_found: existsSync(transcripts) };
     terminal.answer({ ...about, ...health }, () => {
@@ -43,13 +47,15 @@ to be done, else {session, path, existed, place, placed, commands}.`,
         ["transcripts", `${transcripts}${about.transcripts_found ? "" : " (not there: no agent has run here)"}`],
         ["kept", `${plural(health.sessions, "session")}, ${plural(health.events, "event")}`],
         ["disk", Object.entries(health.bytes).filter(([, size]) => size > 0).map(([name, size]) => `${name} ${bytes(size)}`).join(", ")],
+        ...(kept === undefined ? [] : [["checkpoints", `${kept.total.toLocaleString("en-US")}, ${kept.here.toLocaleString("en-US")} of them here, in ${bytes(kept.bytes)}`] as [string, string]]),
         ["time", Object.entries(health.seconds).map(([name, seconds]) => `${name} ${seconds} s`).join(", ")],
       ];
       for (const [name, value] of rows) terminal.line(`${terminal.style("dim", name.padEnd(12))} ${value}`);
       for (const text of health.mended) terminal.line(`${terminal.style("green", "mended")}       ${text}`);
       for (const { code, where, message } of health.left) terminal.line(`${terminal.style("red", code)}  ${where}: ${message}`);
       if (health.left.length === 0) terminal.line(`${terminal.style("green", "Sound.")}`);
-      else terminal.line("What is damaged in the log cannot be rebuilt from anything here; `tidemark import` adds again what the agent's files still hold.");
+      else if (health.left.length > damage.length) terminal.line("What is damaged in the log cannot be rebuilt from anything here; `tidemark import` adds again what the agent's files still hold.");
+      if (damage.length > 0) terminal.line("What is damaged in the checkpoints cannot be restored; everything else in them can.");
     });
     return health.left.length === 0 ? 0 : 1;
   },

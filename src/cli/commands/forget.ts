@@ -3,7 +3,10 @@ import { TidemarkError } from "../../base/errors.ts";
 import { clip, plural, printable } from "../../base/text.ts";
 import { searchable } from "../../event/text.ts";
 import { findForgettable, forget, stays } from "../../operations/forget.ts";
-import type { CommandSpec } from "../command.ts";
+import { forgettable, forgetPaths } from "../../operations/forget-path.ts";
+import { readRemote } from "../../operations/settings.ts";
+import type { CommandSpec, Context } from "../command.ts";
+import { inKeptTree, treePaths } from "../trees.ts";
 import { shortId } from "./sessions.ts";
 
 export const command: CommandSpec = {
@@ -14,14 +17,24 @@ export const command: CommandSpec = {
     { flags: "--reason <text>", text: "noted with the erasure" },
     { flags: "--yes", text: "erase; without it, what would be erased is only listed" },
   ],
+  paths: true,
   help: `
 Erase what should not be kept
 
 Text leaves the log, the index, the large texts and the write-ahead log for good; its place in the hash chain stays, so
 "verify" still passes, and importing the same transcript again does not bring it back. The agent's own files are not
-touched: delete them there, too. Without --yes nothing is erased.`,
-  run: async ({ args, options }, context) => {
+touched: delete them there, too. Without --yes nothing is erased.
+
+Paths after -- are erased from the checkpoints of this tree instead: the bytes of every version that is kept, for good;
+that there was something and when it changed stays. A file that still stands in the tree is kept again by the next
+checkpoint, so delete or move it first. What git ignores is not kept, but for small local settings such as .env and what
+an edit tool has written.`,
+  run: async ({ args, options, paths }, context) => {
     const { terminal } = context;
+    if (paths.length > 0) {
+      if (args[0] !== undefined || options["event"] !== undefined || options["matching"] !== undefined) throw new TidemarkError("FORGET_NEEDS_TARGET", "Paths are erased from checkpoints, sessions and events from the log: name one kind at a time", { hint: "tidemark forget -- PATH" });
+      return forgetInTree(paths, options["yes"] === true, context);
+    }
     const store = await context.store();
     const { event, matching, reason } = options;
     const target = {
@@ -30,7 +43,7 @@ touched: delete them there, too. Without --yes nothing is erased.`,
       ...(typeof matching === "string" ? { matching } : {}),
       ...(typeof reason === "string" ? { reason } : {}),
     };
-    if ([args[0], event, matching].filter((each) => each !== undefined).length !== 1) throw new TidemarkError("FORGET_NEEDS_TARGET", "Name exactly one of a session, --event or --matching");
+    if ([args[0], event, matching].filter((each) => each !== undefined).length !== 1) throw new TidemarkError("FORGET_NEEDS_TARGET", "Name exactly one of a session, --event or --matching, or paths after --");
     const left = typeof matching === "string" && matching.trim() !== "" ? await stays(store, matching) : 0;
     if (left > 0) terminal.warn(`${plural(left, "event")} that say where a session began (folder, branch) hold this text and stay: what is kept of the session hangs on them. To be rid of it, delete the state folder and import anew without that transcript`);
     if (options["yes"] !== true) {
@@ -52,3 +65,34 @@ touched: delete them there, too. Without --yes nothing is erased.`,
     return 0;
   },
 };
+
+function forgetInTree(given: readonly string[], yes: boolean, context: Context): Promise<number> {
+  const { terminal, cwd, home } = context;
+  return inKeptTree(context, async (tree) => {
+    const paths = treePaths(given, tree.root, cwd);
+    if (paths.length === 0) throw new TidemarkError("FORGET_NEEDS_TARGET", "All files of the tree at once are not forgotten", { hint: `Delete the state folder (${home}) to be rid of everything.` });
+    tree.keeper.look("prompt");
+    const found = forgettable(tree, paths);
+    const data = { paths: found.map(({ path, changes, there }) => ({ path, changes, there })), changes: found.reduce((sum, { changes }) => sum + changes, 0) };
+    if (found.length === 0) {
+      terminal.answer({ ...data, applied: false }, () => terminal.line("No checkpoint of this tree holds that."));
+      return 0;
+    }
+    const there = found.filter((each) => each.there);
+    if (there.length > 0) terminal.warn(`${there.length === 1 ? "one file" : `${there.length} files`} of this still ${there.length === 1 ? "stands" : "stand"} in the tree, and the next checkpoint keeps ${there.length === 1 ? "it" : "them"} again: delete or move ${there.length === 1 ? "it" : "them"} first, or have git ignore ${there.length === 1 ? "it" : "them"}`);
+    if (!yes) {
+      if (!terminal.json) {
+        terminal.line(`The bytes of ${plural(found.length, "file")} would be erased from the checkpoints for good:`);
+        for (const { path, changes, there: stands } of found.slice(0, 20)) terminal.line(`  ${printable(path.toWellFormed())}  ${terminal.style("dim", `${plural(changes, "change")}${stands ? ", still there" : ""}`)}`);
+        if (found.length > 20) terminal.line(`  … and ${found.length - 20} more`);
+      }
+      throw new TidemarkError("FORGET_NEEDS_YES", `The bytes of ${plural(found.length, "file")} would be erased for good`);
+    }
+    const altered = forgetPaths(tree, found, Date.now());
+    tree.keeper.save();
+    const { folder } = readRemote(home) ?? {};
+    if (folder !== undefined) terminal.warn(`copies in ${folder} are not reached: delete them there`);
+    terminal.answer({ ...data, changes: altered, applied: true }, () => terminal.line(`${plural(found.length, "file")} erased from the checkpoints for good, in ${plural(altered, "change")}. Transcripts and the log may still tell of them: tidemark forget --matching TEXT.`));
+    return 0;
+  });
+}

@@ -8,8 +8,10 @@ import { lastStart, status, type LastStart, type Status } from "../../operations
 import type { Ending } from "../../session/summary.ts";
 import { projectOf } from "../../worktree/project.ts";
 import type { CommandSpec, Context } from "../command.ts";
-import { age, ENDING_WORDS, endingStyle, iso, sessionJson } from "../format.ts";
+import { age, bytes, ENDING_WORDS, endingStyle, iso, sessionJson } from "../format.ts";
 import { wrap, type Terminal } from "../terminal.ts";
+import type { CheckpointStatus } from "../../operations/checkpoint-status.ts";
+import { checkpointsHere } from "../trees.ts";
 import { shortId } from "./sessions.ts";
 
 export const command: CommandSpec = {
@@ -19,22 +21,27 @@ export const command: CommandSpec = {
 Show where you left off in this project
 
 The latest session here, what it left open, what waits for you, and the next command to type; what the last session here
-was told as it began, whether that is paused, and what agents' hooks have left that is not taken in yet.`,
+was told as it began, whether that is paused, and what agents' hooks have left that is not taken in yet; the checkpoints
+of this tree, how far they have come on their way from the page cache to the disk and to a remote, and how many files
+are not kept.`,
   run: async (_, context) => {
     const { terminal, now } = context;
     const project = projectOf(context.cwd);
     const store = await context.caughtUp();
     const [state, start, damaged, paused, spool] = [await status(store, project), await lastStart(store, project), await damagedPayloads(store), pausesIn(context), backlog(context.home)];
     const { latest, open, waiting, command: line, ...more } = state;
+    const kept = checkpointsHere(context);
     const data = {
       project: state.project, latest: latest === undefined ? null : sessionJson(latest), open, waiting, command: line ?? null, sessions_here: more.here, sessions: more.total, unfinished: more.unfinished.map(sessionJson),
       start: start === undefined ? null : { ...start, time: iso(start.time) },
       paused: { project: paused.projects.includes(project), sessions: paused.sessions },
       spool: { waiting: spool.waiting, oldest: iso(spool.oldest ?? 0), damaged: damaged.count },
+      checkpoints: kept === undefined ? null : { ...kept, newest: iso(kept.newest ?? 0) },
     };
     terminal.answer(data, () => {
       sayWork(context, state);
       if (start !== undefined) sayStart(context, start);
+      if (kept !== undefined && kept.here > 0) sayCheckpoints(context, kept);
       if (paused.projects.includes(project)) sayAside(terminal, "Agents are handed nothing in this project: it is paused.", "tidemark pause --off");
       for (const session of paused.sessions) sayAside(terminal, `Session ${shortId(session)} is handed nothing: it is paused.`, `tidemark pause --session ${session} --off`);
       if (damaged.last !== undefined && now - damaged.last < SAID_FOR) sayAside(terminal, `${plural(damaged.count, "hook payload")} came damaged, the last ${ago(damaged.last, now)} (a full disk does that); what there was of them is kept.`, "tidemark doctor");
@@ -43,6 +50,15 @@ was told as it began, whether that is paused, and what agents' hooks have left t
     return 0;
   },
 };
+
+function sayCheckpoints({ terminal, now }: Context, { here, bytes: size, total, tiers, newest = 0, uncovered }: CheckpointStatus): void {
+  const places = [tiers.remote > 0 ? `${tiers.remote} on disk and at the remote` : "", tiers.disk > 0 ? `${tiers.disk} on disk` : "", tiers.page_cache > 0 ? `${tiers.page_cache} in the page cache` : ""].filter((part) => part !== "").join(", ");
+  terminal.line();
+  terminal.line(`${plural(here, "checkpoint")} here, the last ${ago(newest, Math.max(now, newest))}: ${places}`);
+  terminal.line(`  ${terminal.style("dim", `${total === here ? "" : `${plural(total, "checkpoint")} of all trees take `}${bytes(size)}${total === here ? " in all" : ""}`)}`);
+  terminal.line("  tidemark checkpoints    what changed, and what can be undone");
+  if (uncovered > 0) sayAside(terminal, `${plural(uncovered, "file")} here ${uncovered === 1 ? "is" : "are"} not kept and could not be brought back.`, "tidemark checkpoints");
+}
 
 /** An engine takes in what hooks leave within seconds. */
 const LEFT_LYING = 60_000;
@@ -83,7 +99,8 @@ function sayWork({ terminal, now }: Context, state: Status): void {
   const words = ENDING_WORDS[latest.ending];
   const style = endingStyle(words);
   terminal.line();
-  terminal.line(`You left off ${ago(latest.ended, now)}: ${terminal.style("bold", printable(latest.title))}`);
+  const left = `You left off ${ago(latest.ended, now)}: `;
+  terminal.line(`${left}${terminal.style("bold", clip(printable(latest.title), terminal.width - left.length))}`);
   terminal.line(`  ${terminal.style("cyan", shortId(latest.id))}  ${plural(latest.turns, "turn")}, ${plural(latest.files, "file")} changed, ${style === undefined ? words : terminal.style(style, words)}`);
   const list = (title: string, items: readonly string[]): void => {
     if (items.length === 0) return;

@@ -5,7 +5,7 @@ import { effectOf } from "../../checkpoint/commands.ts";
 import { history, turnNumbered, turnsOf, type History, type TreeTurn } from "../../operations/history.ts";
 import { latestSession, sessionId, story } from "../../operations/sessions.ts";
 import { callNamed, lastingOfCall, lastingOfTurns, lastTurns, type Lasting } from "../../operations/undo-choice.ts";
-import { undoFromTranscript } from "../../operations/undo-from-transcript.ts";
+import { bytesFor, undoFromTranscript } from "../../operations/undo-from-transcript.ts";
 import { callsOfTurn, planTranscriptUndo, type TranscriptUndo } from "../../operations/undo-transcript.ts";
 import type { Store } from "../../store/store.ts";
 import { projectOf } from "../../worktree/project.ts";
@@ -97,6 +97,7 @@ async function byTranscript(session: string, input: Input, tree: Tree, log: Stor
     select: typeof call === "string" ? { call } : { calls: turns.flatMap((n) => callsOfTurn(told, n)) },
     mayChange: (tool, given) => effectOf(tool, given).effect !== "none",
   });
+  const bytes = bytesFor(planned, tree);
   const done = undoFromTranscript(planned, { dryRun: taking.dryRun, id: uniqueId() }, tree);
   const numberOf = (id: string): number | undefined => told.turns.find(({ calls }) => calls.some((each) => each.id.replace(/:hook$/, "") === id))?.n;
   const lasting = planned.irreversible.map(({ call: id, tool, what, reason }): Lasting => {
@@ -106,7 +107,7 @@ async function byTranscript(session: string, input: Input, tree: Tree, log: Stor
   for (const { file, line, reason } of planned.damaged.slice(0, 3)) context.terminal.warn(`${file}:${line}: ${reason}; a change may be missing here`);
   const title = typeof call === "string" ? `Undo call ${call} of session ${shortId(session)}, by its transcript` : `Undo turn ${turns.join(", ")} of session ${shortId(session)}, by its transcript`;
   sayCascade(planned, context);
-  return show(done, taking, { title, turns: [], lasting, session, back: true, again: "tidemark redo" }, tree, log, context);
+  return show(done, taking, { title, turns: [], lasting, session, back: true, again: "tidemark redo" }, tree, log, context, bytes);
 }
 
 function changing(turns: readonly { readonly n: number; readonly files: readonly { readonly change: string }[] }[]): number[] {
