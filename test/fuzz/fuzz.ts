@@ -414,10 +414,11 @@ class World {
     });
     const undone = this.#undo({ verb: "undo", turns }, { mode: "keep", paths: [] });
     this.#options.faults.disarm();
+    const again = this.#raced.has(path);
     this.#raced.add(path);
     const tree = readTree(this.#root);
     if (happened === "") {
-      this.#raced.delete(path);
+      if (!again) this.#raced.delete(path);
       return this.#after(before, ways, undone, "undo");
     }
     this.#count(`race at ${happened}`);
