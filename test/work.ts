@@ -20,6 +20,8 @@ export interface Work {
   readonly bash: (command: string, more?: More) => string;
   /** A call that the log tells and that changes no file. */
   readonly says: (tool: string, input: unknown, session?: string) => void;
+  /** Anything else that the log is to tell. */
+  readonly event: (event: Event) => void;
   /** Writes the log down. To be called before commands are run. */
   readonly told: () => Promise<void>;
 }
@@ -69,6 +71,7 @@ export function work(cleanUp: (work: () => void) => void, options?: { git?: bool
       return id;
     },
     says: (tool, input, session = SESSION) => returned(call(tool, input, session), session),
+    event: (one) => void events.push(one),
     told: async () => {
       const log = await openSqliteStore(world.home);
       await record(log, events.splice(0));

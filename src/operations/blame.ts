@@ -10,7 +10,7 @@ import { isVersion, type Checkpoint, type State, type TreePath } from "../checkp
 import type { Story } from "../session/fold.ts";
 import type { Store } from "../store/store.ts";
 import { Bytes, type Source } from "./compare.ts";
-import { entriesOf, history } from "./history.ts";
+import { history } from "./history.ts";
 import { isBinary, MOST_BYTES, textOf } from "./patch.ts";
 import { story } from "./sessions.ts";
 import { inputInWords } from "./undo-choice.ts";
@@ -53,7 +53,7 @@ export async function blame(source: Source, log: Store, path: TreePath, present:
   if (!isVersion(present)) throw new TidemarkError("NOT_TEXT", `The bytes of ${path} are not kept, so nothing is known of its lines`, { hint: "tidemark checkpoints says why." });
   const bytes = new Bytes(source);
   const all = await history(source.store, log, source.root);
-  const entries = entriesOf(source.store, source.root, all.checkpoints).get(path) ?? [];
+  const entries = all.entries.get(path) ?? [];
   let exact = true;
   const textIn = (state: State): string[] | undefined => {
     const side = bytes.side(path, state);

@@ -22,7 +22,7 @@ export interface ExportGitOptions {
 }
 
 /** What stood in the tree at a point: the present, with every later change taken off. The tree has just been looked at. */
-export function statesAt(keeper: Keeper, store: CheckpointStore, seq: number): Map<TreePath, State> {
+function statesAt(keeper: Keeper, store: CheckpointStore, seq: number): Map<TreePath, State> {
   const states = keeper.states();
   for (const { path, before } of store.changesAfter(keeper.root, seq).toReversed()) states.set(path, before);
   for (const [path, state] of states) if (state === "absent") states.delete(path);

@@ -30,11 +30,14 @@ export interface History {
   readonly checkpoints: readonly Checkpoint[];
   /** Oldest first, by their last checkpoint. */
   readonly turns: readonly TreeTurn[];
+  /** All that happened to each path, in order. */
+  readonly entries: ReadonlyMap<TreePath, readonly Entry[]>;
 }
 
 export async function history(store: CheckpointStore, log: Store, tree: string): Promise<History> {
   const checkpoints = store.checkpoints(tree);
-  const inForce = standing(entriesOf(store, tree, checkpoints));
+  const entries = entriesOf(store, tree, checkpoints);
+  const inForce = standing(entries);
   const stories = new Map<string, Story>();
   const groups = new Map<string, { session: string; agent: string; turn: string | undefined; checkpoints: Checkpoint[] }>();
   for (const each of checkpoints) {
@@ -55,7 +58,7 @@ export async function history(store: CheckpointStore, log: Store, tree: string):
       undone: !own.some(({ id }) => inForce.has(id)),
     };
   });
-  return { checkpoints, turns: turns.sort((a, b) => a.checkpoints.at(-1)!.seq - b.checkpoints.at(-1)!.seq) };
+  return { checkpoints, entries, turns: turns.sort((a, b) => a.checkpoints.at(-1)!.seq - b.checkpoints.at(-1)!.seq) };
 }
 
 /** All that happened to each path, in order. */
@@ -112,7 +115,7 @@ export function turnNumbered(all: History, n: number, session: string | undefine
   return own.at(-1)!;
 }
 
-export function checkpointNamed({ checkpoints }: History, name: string): Checkpoint {
+export function checkpointNamed({ checkpoints }: Omit<History, "entries">, name: string): Checkpoint {
   const found = /^[0-9a-f]{4,16}$/.test(name) ? checkpoints.filter(({ id }) => id.startsWith(name)) : [];
   if (found.length === 1) return found[0]!;
   throw new TidemarkError("CHECKPOINT_UNKNOWN", found.length === 0 ? `No checkpoint here has an id that begins with "${name}"` : `"${name}" begins the ids of ${found.length} checkpoints`);

@@ -9,7 +9,7 @@ import type { Change, Checkpoint, Entry, TreePath } from "../checkpoint/model.ts
 import type { CheckpointStore } from "../store/checkpoints.ts";
 import type { Store } from "../store/store.ts";
 import { Bytes, type FileCount, type Source } from "./compare.ts";
-import { entriesOf, history, turnsOf, type History, type TreeTurn } from "./history.ts";
+import { history, turnsOf, type History, type TreeTurn } from "./history.ts";
 import { turnsUndoneBy } from "./undo-choice.ts";
 
 /** One checkpoint with what changed in it. */
@@ -59,7 +59,7 @@ const BUDGET = 128 * 1024 * 1024;
 export async function timeline(source: Source, log: Store, { session, limit }: TimelineOptions): Promise<Timeline> {
   const { store, root } = source;
   const all = await history(store, log, root);
-  const standing = standingChanges(entriesOf(store, root, all.checkpoints));
+  const standing = standingChanges(all.entries);
   const drafts = draftsOf(all, session);
   const bytes = new Bytes(source, BUDGET);
   const groups = drafts.slice(0, limit).map((draft) => finish(draft, all, store, bytes, standing));

@@ -4,7 +4,7 @@
  */
 import { TidemarkError } from "../base/errors.ts";
 import { clip, plural } from "../base/text.ts";
-import { isRestore, type RestoreCheckpoint } from "../checkpoint/chain.ts";
+import type { RestoreCheckpoint } from "../checkpoint/chain.ts";
 import { irreversible } from "../checkpoint/commands.ts";
 import type { Checkpoint } from "../checkpoint/model.ts";
 import type { Call, Story } from "../session/fold.ts";
@@ -51,11 +51,6 @@ export function turnsAfter({ turns }: History, { seq, actor }: Checkpoint): Tree
 export function turnsUndoneBy({ turns }: Pick<History, "turns">, restore: RestoreCheckpoint): TreeTurn[] {
   const undone = new Set(restore.actor.undoes);
   return turns.filter(({ checkpoints }) => checkpoints.some(({ id }) => undone.has(id)));
-}
-
-/** The restore that a redo takes back, in a list of checkpoints that may hold it. */
-export function restoreNamed(checkpoints: readonly Checkpoint[], id: string): RestoreCheckpoint | undefined {
-  return checkpoints.filter(isRestore).find((each) => each.id === id);
 }
 
 /** What the calls of these turns did that is not files. `from`: only calls from then on. */

@@ -201,8 +201,10 @@ class Git {
   }
 
   run(args: readonly string[], { env = {}, input = "" }: Given = {}): { status: number | null; stdout: Buffer; stderr: Buffer } {
-    // No hook, no monitor that the configuration names, and no tidying up of the user's objects on this occasion.
-    const fixed = ["--no-replace-objects", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0", "-c", "maintenance.auto=false"];
+    // No hook, no monitor that the configuration names, no tidying up of the user's objects on this occasion, and no part of
+    // the temporary index among them.
+    const settings = ["core.fsmonitor=false", "core.hooksPath=/dev/null", "gc.auto=0", "maintenance.auto=false", "core.splitIndex=false", "feature.manyFiles=false"];
+    const fixed = ["--no-replace-objects", ...settings.flatMap((setting) => ["-c", setting])];
     const { status, stdout, stderr, error } = spawnSync("git", [...fixed, ...args], { cwd: this.#root, env: { ...this.#env, ...env }, input, maxBuffer: 1024 * 1024 * 1024, windowsHide: true });
     if (error !== undefined && (error as NodeJS.ErrnoException).code === "ENOENT") throw new TidemarkError("GIT_FAILED", "git is not installed, or not on the PATH", { cause: error });
     return { status, stdout: stdout ?? Buffer.alloc(0), stderr: stderr ?? Buffer.alloc(0) };

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { takeWords } from "../../src/operations/tell.ts";
 import { ask, place, putTranscript, shell, tidemark, type Answer } from "../helpers.ts";
+import { event } from "../builders.ts";
 import { OTHER, SESSION, work, type Work } from "../work.ts";
 
 /** Two turns of one session, one of another, and edits of the person's own. */
@@ -115,6 +116,24 @@ test("agents at work in this tree, and the one whose work it was, are told which
   expect(takeWords(w.at.home, OTHER)).toEqual([word]);
   expect(takeWords(w.at.home, "another-place")).toEqual([]);
   expect((await ask(w.at, ["verify"])).data.problems).toEqual([]);
+});
+
+test("that HEAD has moved since the session began is said, and it stays", async () => {
+  const w = work(onTestFinished);
+  w.world.write("a.txt", "1\n");
+  w.world.git("add", "-A");
+  w.world.git("commit", "-qm", "begin");
+  w.world.keeper.begin();
+  const head = w.world.git("rev-parse", "HEAD");
+  w.event(event("start.discovered", { tree: w.world.root, project: w.world.root, head, instructions: [] }, { session: SESSION, time: Date.now() }));
+  w.prompt("change and commit it");
+  w.edit("a.txt", "2\n");
+  w.bash("git commit -qam two");
+  await w.told();
+  const now = w.world.git("rev-parse", "HEAD");
+  expect(await ask(w.at, ["undo"])).toMatchObject({ code: 0, data: { applied: true }, warnings: [expect.stringMatching(`^HEAD has moved from ${head.slice(0, 8)} to ${now.slice(0, 8)}`)] });
+  expect(w.world.git("rev-parse", "HEAD")).toBe(now);
+  expect(w.world.read("a.txt")).toBe("1\n");
 });
 
 test("restore goes back to a checkpoint, a turn's end, or by force to all of what was there", async () => {
@@ -344,6 +363,7 @@ test("export --git writes one commit under one ref, byte for byte, and changes n
   world.write(".gitattributes", "*.txt text eol=crlf\n*.up filter=upper\n");
   world.git("config", "filter.upper.clean", "tr a-z A-Z");
   world.git("config", "core.autocrlf", "true");
+  world.git("config", "core.splitIndex", "true");
   world.write("a.txt", "committed\n");
   world.git("add", "-A");
   world.git("commit", "-qm", "begin");
