@@ -254,7 +254,7 @@ test("status tells the last start in its four steps, and what lies in the spool"
       found  1 instruction file
       state  01d00000 crashed, with a call whose outcome is unknown
       gave   N tokens of 01d00000
-      can    hooks; hand over context; no engine yet; undo: none yet
+      can    hooks; hand over context; no engine yet; undo: what agents do to files, shell commands included
 
     1 hook payload waiting, the oldest for 1 h: no engine has taken them in.
       tidemark drain
