@@ -102,8 +102,16 @@ export class Attendant {
       this.#begin(what, time);
       attended = this.look(destructive ? "forced" : "prompt", late);
     }
-    if (path !== undefined) attended = { ...attended, sealed: [...attended.sealed, ...this.#keeper.lookAt(path, "prompt", { own: true })] };
-    else if (late === undefined && (this.#touched || destructive)) attended = this.look(destructive ? "forced" : "prompt");
+    if (path !== undefined) {
+      // What stands there is kept and the call is set down in one commit.
+      const sealed = this.#keeper.exclusively(() => this.#store.write(() => {
+        const found = this.#keeper.lookAt(path, "prompt", { own: true });
+        if (late === undefined) this.#begin(what, now);
+        return found;
+      }));
+      return { ...attended, sealed: [...attended.sealed, ...sealed] };
+    }
+    if (late === undefined && (this.#touched || destructive)) attended = this.look(destructive ? "forced" : "prompt");
     if (late === undefined) this.#begin(what, now);
     return attended;
   }
@@ -136,8 +144,15 @@ export class Attendant {
     if (effect === "none") return NOTHING;
     const begun = this.#store.calls(this.#keeper.root).find(({ id }) => id === what.call!.id);
     const path = begun === undefined ? named : begun.path;
-    this.#keeper.callEnded(what.call!.id, time, what.background === true || background);
-    return path === undefined ? this.look("call") : { sealed: this.#keeper.lookAt(path, "call", { call: what.call!.id }), looked: false };
+    if (path === undefined) {
+      this.#keeper.callEnded(what.call!.id, time, what.background === true || background);
+      return this.look("call");
+    }
+    // One commit instead of four.
+    return this.#keeper.exclusively(() => this.#store.write(() => {
+      this.#keeper.callEnded(what.call!.id, time, what.background === true || background);
+      return { sealed: this.#keeper.lookAt(path, "call", { call: what.call!.id }), looked: false };
+    }));
   }
 
   /**
