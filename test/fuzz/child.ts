@@ -3,6 +3,7 @@
  * what it is about to do, so that a kill by the clock can be told where it fell.
  */
 import { readFileSync, writeSync } from "node:fs";
+import { Worker } from "node:worker_threads";
 import { Keeper } from "../../src/operations/keeper.ts";
 import { undo, type UndoOptions, type Wanted } from "../../src/operations/undo.ts";
 import { openCheckpointStore } from "../../src/store/sqlite/checkpoints.ts";
@@ -17,6 +18,8 @@ export interface Job {
   readonly environment: Record<string, string>;
   /** The change before which it ends itself; 0 for never. */
   readonly killAt: number;
+  /** Where it is killed by the clock: so many milliseconds after it began its work. */
+  readonly killAfter?: number;
   readonly capture?: { readonly call: Call; readonly acts: readonly Act[] };
   readonly restore?: { readonly wanted: Wanted; readonly options: UndoOptions };
 }
@@ -44,6 +47,13 @@ faults.arm((name) => {
   return false;
 });
 
+if (job.killAfter !== undefined) {
+  // Its work never lets a timer of its own come up; a thread beside it does, once it says that it is there.
+  const there = new Int32Array(new SharedArrayBuffer(4));
+  const killer = `const { there, ms, pid } = require("node:worker_threads").workerData; Atomics.store(there, 0, 1); Atomics.notify(there, 0); Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms); process.kill(pid, "SIGKILL");`;
+  new Worker(killer, { eval: true, workerData: { there, ms: job.killAfter, pid: process.pid } }).unref();
+  Atomics.wait(there, 0, 0, 10_000);
+}
 if (job.capture !== undefined) {
   const { call, acts } = job.capture;
   where = "look before";
@@ -66,3 +76,5 @@ if (job.restore !== undefined) {
   }
 }
 writeSync(2, "end\n");
+// The thread that would kill it is not waited for.
+process.exit(0);

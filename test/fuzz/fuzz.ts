@@ -475,7 +475,7 @@ class World {
     this.#look("prompt");
     const call = this.#newCall();
     const acts = this.#hand.acts("agent", this.#tree);
-    const ms = this.#chance.below(60);
+    const ms = this.#chance.below(15);
     const killAt = timed && this.#chance.is(0.3) ? 0 : 1 + this.#chance.below(60);
     this.#tell("kill in capture", `${call.session} ${call.id} in ${call.turn}: ${told(acts)}, killed ${killAt === 0 ? `after ${ms} ms` : `before its change ${killAt}`}`);
     const pending = this.#chance.is(0.5) ? this.#hand.acts("user", this.#tree) : [];
@@ -485,7 +485,7 @@ class World {
     }
     // What the person did is seen by the look before the command; where it is killed in there, by the next one.
     const theirs = this.#clear(this.#tree);
-    this.#runChild({ ...this.#job(killAt), capture: { call, acts } }, killAt === 0 ? 60 + ms : undefined);
+    this.#runChild({ ...this.#job(killAt, ms), capture: { call, acts } });
     this.#tree = readTree(this.#root);
     this.#found(theirs);
     // The agent's other hooks come to whoever is there now.
@@ -501,12 +501,12 @@ class World {
     if (child === undefined || turns.length === 0) return;
     this.#look("prompt");
     const ways = this.#model.wanted({ ...ofTurns(turns.map((turn) => ({ session: turn.session, turn: turn.turn! }))), force: false }, () => true);
-    const ms = this.#chance.below(120);
+    const ms = this.#chance.below(100);
     const killAt = timed && this.#chance.is(0.3) ? 0 : 1 + this.#chance.below(12 * ways.size + 40);
     this.#undos += 1;
     this.#tell("kill in restore", `undo turns ${turns.map(({ session, turn }) => key(session, turn ?? "")).join(", ")} of ${ways.size} paths, killed ${killAt === 0 ? `after ${ms} ms` : `before its change ${killAt}`}`);
     const before = this.#tree;
-    this.#runChild({ ...this.#job(killAt), restore: { wanted: { verb: "undo", turns }, options: { mode: "keep", dryRun: false, paths: [], id: `k${process.pid}-${this.#undos}` } } }, killAt === 0 ? 80 + ms : undefined);
+    this.#runChild({ ...this.#job(killAt, ms), restore: { wanted: { verb: "undo", turns }, options: { mode: "keep", dryRun: false, paths: [], id: `k${process.pid}-${this.#undos}` } } });
     recover({ keeper: this.#keeper, store: this.#store, home: this.#home, pid: process.pid, isAlive });
     const tree = readTree(this.#root);
     const all = this.#store.checkpoints(this.#root);
@@ -524,17 +524,17 @@ class World {
     this.#look("prompt");
   }
 
-  #job(killAt: number): Job {
-    return { home: this.#home, root: this.#root, userHome: join(this.#base, "nobody"), environment: this.#environment, killAt };
+  #job(killAt: number, ms: number): Job {
+    return { ...(killAt === 0 ? { killAfter: ms } : {}), home: this.#home, root: this.#root, userHome: join(this.#base, "nobody"), environment: this.#environment, killAt };
   }
 
-  #runChild(job: Job, ms: number | undefined): void {
+  #runChild(job: Job): void {
     const file = join(this.#base, "job.json");
     writeFileSync(file, JSON.stringify(job));
-    const { status, signal, stderr } = spawnSync(process.execPath, [this.#options.child!, file], { stdio: ["ignore", "ignore", "pipe"], encoding: "utf8", ...(ms === undefined ? {} : { timeout: ms, killSignal: "SIGKILL" }) });
+    const { status, signal, stderr } = spawnSync(process.execPath, [this.#options.child!, file], { stdio: ["ignore", "ignore", "pipe"], encoding: "utf8" });
     const last = stderr.trim().split("\n").at(-1) ?? "";
     if (status !== null && status !== 0) throw new Wrong(`the child failed: ${stderr}`);
-    const where = signal === null ? "not killed: it was done" : ms === undefined ? "at a counted change" : last === "" ? "before it began" : last;
+    const where = signal === null ? "not killed: it was done" : job.killAfter === undefined ? "at a counted change" : last === "" ? "before it began" : last;
     this.#kills.set(where, (this.#kills.get(where) ?? 0) + 1);
     this.story.push(`  killed: ${where}`);
   }
