@@ -8,15 +8,17 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { expect, onTestFinished, test } from "vitest";
+import { afterAll, expect, onTestFinished, test } from "vitest";
 import type { Checkpoint } from "../checkpoint/model.ts";
 import { sha256Hex } from "../base/hash.ts";
 import { Keeper } from "../operations/keeper.ts";
 import { openCheckpointStore } from "../store/sqlite/checkpoints.ts";
-import { runLooker } from "../../test/damage/lookers.ts";
+import { removeLooker, runLooker } from "../../test/damage/lookers.ts";
 import { treeWorld, type TreeWorld } from "../../test/tree-world.ts";
 import { LIMITS } from "./capture.ts";
 import { bytesOf, onDisk, pathOf } from "./names.ts";
+
+afterAll(removeLooker);
 
 const world = (options?: { git?: boolean }): TreeWorld => treeWorld(onTestFinished, options);
 

@@ -9,13 +9,19 @@ import { start, type Started } from "./processes.ts";
 
 let bundled: Promise<string> | undefined;
 
-/** Its packages are found beside it, so it is inside the project; gone with the process that asked. */
+/** For `afterAll` of each file that starts some. */
+export async function removeLooker(): Promise<void> {
+  const script = await bundled;
+  bundled = undefined;
+  if (script !== undefined) rmSync(dirname(script), { recursive: true, force: true });
+}
+
+/** Its packages are found beside it, so it is inside the project. */
 export function lookerScript(): Promise<string> {
   return (bundled ??= (async () => {
     const cache = fileURLToPath(new URL("../../node_modules/.cache/", import.meta.url));
     await mkdir(cache, { recursive: true });
     const folder = await mkdtemp(join(cache, "looker-"));
-    process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
     chmodSync(folder, 0o755);
     const script = join(folder, "looker.mjs");
     await build({ entryPoints: [fileURLToPath(new URL("looker.ts", import.meta.url))], outfile: script, bundle: true, format: "esm", platform: "node", target: "node20.19", packages: "external" });

@@ -8,14 +8,16 @@ import { mkdtempSync, realpathSync, rmSync, utimesSync, writeFileSync } from "no
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { treeWorld, type TreeWorld } from "../tree-world.ts";
 import { Keeper, treeKey, type KeeperOptions } from "../../src/operations/keeper.ts";
 import { isAlive } from "../../src/cli/processes.ts";
 import { sha256Hex } from "../../src/base/hash.ts";
 import { randomFrom, seedOf } from "./batches.ts";
-import { locksIn, lookerScript, startLooker } from "./lookers.ts";
+import { locksIn, lookerScript, removeLooker, startLooker } from "./lookers.ts";
 import { start } from "./processes.ts";
+
+afterAll(removeLooker);
 
 const KILLS = Number(process.env["TIDEMARK_KILLS"] ?? 40);
 
