@@ -338,21 +338,29 @@ class Scan {
     const { scanned } = this.#manifest;
     // Where a file system keeps no time of birth, Node gives that of the last change, or 0.
     const born = birthtimeNs === 0n ? ctimeNs : birthtimeNs;
-    if (scanned === 0n || born >= scanned) return { earlier: false, moved: false };
+    if (scanned === 0n) return { earlier: false, moved: false };
+    const left = this.#wasLeft(path);
+    // Rewritten by way of another file, it is born anew, and is no less the one that was there.
+    if (left === "yes") return { earlier: true, moved: false };
+    if (born >= scanned) return { earlier: false, moved: false };
     const moved = (this.#inodes ??= this.#manifest.inodes()).has(ino);
-    return { earlier: !moved && (born < scanned - TICK || this.#wasLeft(path)), moved };
+    return { earlier: !moved && (born < scanned - TICK || left === "unknown"), moved };
   }
 
-  /** Whether it, or a folder above it, was left out at the last look, as far as that is known. */
-  #wasLeft(path: TreePath): boolean {
+  /** Whether it, or a folder above it, was left out at the last look. Of one path alone, it is its own name that counts: what stood there was looked at before the tool wrote it. */
+  #wasLeft(path: TreePath): "yes" | "no" | "unknown" {
+    let known = true;
     for (let child = path; ; child = parentOf(child)) {
       const at = parentOf(child);
       const folder = this.#manifest.folders.get(at);
       if (folder !== undefined && !this.#newFolders.has(at)) {
         const left = this.#leftBefore.has(at) ? this.#leftBefore.get(at) : folder.left;
-        return left === undefined || left.has(nameOf(child));
+        if (left?.has(nameOf(child)) === true) return this.#found.whole || child === path ? "yes" : "unknown";
+        if (left !== undefined) return known ? "no" : "unknown";
+        // A folder of which single files alone are known: the one above may have left it out.
+        known = false;
       }
-      if (at === "") return true;
+      if (at === "") return "unknown";
     }
   }
 

@@ -110,3 +110,13 @@ test("ignore rules that one process saw change hold for the other", () => {
   other.look("prompt");
   expect(other.stateOf("sub/a.log")).toMatchObject({ type: "file" });
 });
+
+test("an ignored file of the user's that a command writes anew and stops ignoring is not its making: the undo does not delete it", () => {
+  const w = world({ ".gitignore": "*.dat\nown/\n" });
+  w.write("thesis.dat", "last year\n");
+  w.write("own/notes", "last year\n");
+  w.keeper.look("prompt");
+  w.shell("sed -i s/year/week/ thesis.dat own/notes; echo > .gitignore; echo new > made.dat");
+  w.undo();
+  expect(w.tree()).toEqual({ ".gitignore": "644 *.dat\nown/\n", "thesis.dat": "644 last week\n", "own/notes": "644 last week\n" });
+});
