@@ -80,6 +80,8 @@ export class Trees {
     const { sealed, looked } = tree.attendant.take(told, time, began);
     if (sealed.length > 0) this.#unsynced = true;
     if (looked) this.#looked(tree, began);
+    // An edit tool may have named a file in a folder that was left out.
+    else if (tree.lookedAt > 0) tree.watcher.follow(tree.keeper.folders());
     this.#copy.wake();
     return { sealed: sealed.length, ms: Math.max(0, clock() - began) };
   }

@@ -82,13 +82,13 @@ export class Keeper {
     return this.#manifest !== undefined || existsSync(this.#files.manifest);
   }
 
-  /** Every folder that is looked into, absolute; the same set until one comes or goes. */
+  /** Every folder that is looked into, or of which single files are, absolute; the same set until one comes or goes. */
   folders(): ReadonlySet<string> {
     const manifest = this.#manifest;
     if (manifest === undefined) return new Set();
     if (this.#listed?.at !== manifest.folderChanges) {
       const paths = new Set<string>();
-      for (const { path, sparse } of manifest.folders.values()) if (!sparse) paths.add(path === "" ? this.root : join(this.root, path));
+      for (const { path } of manifest.folders.values()) paths.add(path === "" ? this.root : join(this.root, path));
       this.#listed = { at: manifest.folderChanges, paths };
     }
     return this.#listed.paths;

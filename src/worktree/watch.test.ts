@@ -95,3 +95,16 @@ test("what is gone before it could be watched is left out; too many are refused,
   watcher.follow(new Set([root]));
   expect(watcher.sure).toBe(false);
 });
+
+test("on a file system that others can write to from elsewhere nothing is sure, also where it is mounted further down", () => {
+  const root = realpathSync(mkdtempSync(join(tmpdir(), "tidemark-watch-")));
+  onTestFinished(() => rmSync(root, { recursive: true, force: true }));
+  mkdirSync(join(root, "share"));
+  const on = (types: Record<string, number>): boolean => {
+    const watcher = new Watcher(() => undefined, (folder) => types[String(folder).slice(root.length)] ?? 0xef53);
+    watcher.follow(new Set([root, join(root, "share")]));
+    onTestFinished(() => watcher.close());
+    return watcher.sure;
+  };
+  expect([on({}), on({ "": 0x6969 }), on({ "/share": 0xff534d42 }), on({ "/share": 0xff534d42 | 0 })]).toEqual([true, false, false, false]);
+});
