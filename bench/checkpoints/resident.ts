@@ -62,7 +62,7 @@ function open({ tree, work }: Job, name: string): { deps: UndoDeps; keeper: Keep
   mkdirSync(home, { recursive: true, mode: 0o700 });
   const store = openCheckpointStore(home);
   const keeper = new Keeper({ store, home, root: tree, environment: gitEnvironment(), userHome: join(work, "nobody"), clock: Date.now, pid: process.pid, isAlive: alive });
-  return { deps: { keeper, store, home, pid: process.pid, isAlive: alive }, keeper, attendant: new Attendant(keeper, store), home };
+  return { deps: { keeper, store, home, pid: process.pid }, keeper, attendant: new Attendant(keeper, store), home };
 }
 
 export function memory(pid: number | "self" = "self"): { rssMb: number; peakMb: number } {

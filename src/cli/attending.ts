@@ -13,7 +13,6 @@ import { collectGarbage } from "../operations/checkpoint-gc.ts";
 import { logCheckpoints } from "../operations/checkpoint-log.ts";
 import { Keeper } from "../operations/keeper.ts";
 import { listSpool } from "../operations/spool.ts";
-import { isInterrupted, recover } from "../operations/undo.ts";
 import { openCheckpointStore } from "../store/sqlite/checkpoints.ts";
 import type { CheckpointStore } from "../store/checkpoints.ts";
 import type { Store } from "../store/store.ts";
@@ -94,7 +93,7 @@ function withTrees(home: string, environment: Variables, body: (open: (cwd: stri
     try {
       store ??= openCheckpointStore(home);
       const keeper = new Keeper({ ...options, store, root });
-      if (isInterrupted(home, isAlive)) recover({ ...options, keeper, store });
+      keeper.recover();
       tree = { keeper, attendant: new Attendant(keeper, store) };
     } catch (error) {
       if (asTidemarkError(error).kind !== "user") throw error;

@@ -9,7 +9,7 @@ import { TidemarkError } from "../base/errors.ts";
 import type { TreePath } from "../checkpoint/model.ts";
 import { checkpointStatus, type CheckpointStatus } from "../operations/checkpoint-status.ts";
 import { inTree, Keeper } from "../operations/keeper.ts";
-import { isInterrupted, recover, type UndoDeps } from "../operations/undo.ts";
+import type { UndoDeps } from "../operations/undo.ts";
 import type { CheckpointStore } from "../store/checkpoints.ts";
 import type { Problem } from "../store/problems.ts";
 import { openCheckpointStore } from "../store/sqlite/checkpoints.ts";
@@ -35,7 +35,7 @@ export async function inThisTree<T>(context: Context, body: (tree: Tree) => Prom
   try {
     const root = rootOf(context.cwd, store);
     const tree = { ...treeOptions({ home, environment }), store, root, keeper: keeperOf(store, root, { home, environment }) };
-    if (isInterrupted(home, isAlive)) recover(tree);
+    tree.keeper.recover();
     return await body(tree);
   } finally {
     store.close();

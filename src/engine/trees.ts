@@ -11,7 +11,6 @@ import type { Told } from "../agents/claude-code/calls.ts";
 import { Attendant } from "../operations/attend.ts";
 import { Keeper, syncCheckpoints } from "../operations/keeper.ts";
 import { BackgroundCopy } from "../operations/remote.ts";
-import { isInterrupted, recover } from "../operations/undo.ts";
 import type { CheckpointStore } from "../store/checkpoints.ts";
 import { treeOf } from "../worktree/project.ts";
 import { Watcher } from "../worktree/watch.ts";
@@ -23,7 +22,7 @@ export interface TreesOptions {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: () => number;
   readonly pid: number;
-  readonly isAlive: (pid: number) => boolean;
+  readonly isAlive: (pid: number, since?: number) => boolean;
 }
 
 export interface Served {
@@ -143,7 +142,7 @@ export class Trees {
     try {
       const store = (this.#store ??= open());
       const keeper = new Keeper({ ...options, store, root });
-      if (isInterrupted(options.home, options.isAlive)) recover({ ...options, keeper, store });
+      keeper.recover();
       const attendant = new Attendant(keeper, store);
       const tree: Attended = { keeper, attendant, watcher: new Watcher(() => this.#touch(tree)), touchedAt: 0, lookedAt: 0, cost: 0 };
       return tree;

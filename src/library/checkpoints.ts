@@ -21,7 +21,7 @@ import { Bytes, changesBetween, diffFiles, within } from "../operations/compare.
 import { checkpointNamed, NOW } from "../operations/history.ts";
 import { inTree, Keeper, syncCheckpoints, type KeeperOptions } from "../operations/keeper.ts";
 import { leaveWord } from "../operations/tell.ts";
-import { isInterrupted, recover, undo, type UndoDeps, type Undone } from "../operations/undo.ts";
+import { undo, type UndoDeps, type Undone } from "../operations/undo.ts";
 import type { CheckpointStore } from "../store/checkpoints.ts";
 import { openCheckpointStore } from "../store/sqlite/checkpoints.ts";
 import { treeOf } from "../worktree/project.ts";
@@ -224,7 +224,7 @@ class OpenTree implements Checkpoints {
     this.#store = openCheckpointStore(home);
     try {
       this.#deps = { ...this.#machine, store: this.#store, keeper: new Keeper({ ...this.#machine, store: this.#store, root: this.root }) };
-      if (isInterrupted(home, isAlive)) recover(this.#deps);
+      this.#deps.keeper.recover();
       const before = this.#store.newest(this.root);
       this.#keeper.begin();
       this.#seen = this.#store.newest(this.root);

@@ -15,7 +15,7 @@ import type { CheckpointStore, Usage } from "../store/checkpoints.ts";
 import { sweepAsides, type KeptAside } from "../worktree/restore.ts";
 import { treeKey, type Keeper } from "./keeper.ts";
 import { sweepWords } from "./tell.ts";
-import { holdingOf } from "./undo.ts";
+import { holdingOf } from "./interrupted.ts";
 
 export interface GcOptions {
   readonly store: CheckpointStore;

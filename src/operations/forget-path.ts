@@ -9,7 +9,8 @@ import { TidemarkError } from "../base/errors.ts";
 import { isVersion, type TreePath } from "../checkpoint/model.ts";
 import { forgetAsides } from "../worktree/restore.ts";
 import { within } from "./compare.ts";
-import { holdingOf, type UndoDeps } from "./undo.ts";
+import { holdingOf } from "./interrupted.ts";
+import type { UndoDeps } from "./undo.ts";
 
 export interface Forgettable {
   readonly path: TreePath;

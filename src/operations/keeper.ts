@@ -16,6 +16,7 @@ import type { CheckpointStore, NewCheckpoint, RunningCall } from "../store/check
 import { capture, type Captured, type Outcome } from "../worktree/capture.ts";
 import { Manifest, nameOf, type Slot } from "../worktree/manifest.ts";
 import { firstLook, scan, scanPath, type Found, type ScanOptions } from "../worktree/scan.ts";
+import { finishInterrupted, isInterrupted } from "./interrupted.ts";
 
 export interface KeeperOptions {
   readonly store: CheckpointStore;
@@ -207,6 +208,11 @@ export class Keeper {
       });
       return first;
     });
+  }
+
+  /** Finishes what a restore of this tree left half done, if its process is gone. Whoever looks at the tree does so anyway, and first. */
+  recover(): void {
+    if (this.#locked > 0 || isInterrupted(this.#options)) this.#locking(() => this.#finish(true));
   }
 
   /** Runs something while no other process looks at or restores this tree. */
@@ -409,10 +415,15 @@ export class Keeper {
     this.#unsaved = 0;
   }
 
+  #finish(always: boolean): void {
+    finishInterrupted({ ...this.#options, always, restored: (actor, written) => this.restored(actor, written) });
+  }
+
   #locking<T>(body: () => T): T {
     if (this.#locked === 0) takeLock(this.#files.lock, this.#options);
     this.#locked += 1;
     try {
+      if (this.#locked === 1) this.#finish(false);
       return body();
     } catch (error) {
       // What was taken in the meantime may not have been kept: it is gone by again from what is on disk.

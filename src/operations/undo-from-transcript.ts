@@ -6,7 +6,7 @@ import { lstatSync, readFileSync } from "node:fs";
 import { isVersion, type ContentId, type TreePath } from "../checkpoint/model.ts";
 import { onDisk } from "../worktree/names.ts";
 import { Bytes, type Source } from "./compare.ts";
-import { carryOut, recover, type UndoDeps, type Undone } from "./undo.ts";
+import { carryOut, type UndoDeps, type Undone } from "./undo.ts";
 import type { TranscriptUndo } from "./undo-transcript.ts";
 
 export function undoFromTranscript(planned: TranscriptUndo, { dryRun, id }: { readonly dryRun: boolean; readonly id: string }, deps: UndoDeps): Undone {
@@ -14,7 +14,7 @@ export function undoFromTranscript(planned: TranscriptUndo, { dryRun, id }: { re
   const doing = planned.plan.filter(({ action }) => action === "write" || action === "delete" || action === "merge");
   if (dryRun || doing.length === 0) return { plan: planned.plan, sealed: undefined, applied: false, conflicts: [], undoes: [] };
   return keeper.exclusively(() => {
-    recover(deps);
+    keeper.recover();
     keeper.look("forced");
     // Bytes that only the user's repository has are taken, too, before they are written over.
     for (const { path } of doing) keeper.lookAt(path, "forced", { own: true });

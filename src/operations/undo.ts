@@ -1,22 +1,22 @@
 /**
  * Taking back what agents did to files, and taking that back. The present is sealed first, so that an undo can always be
  * undone; what a person or another session did since stays, unless it is asked for. What was decided by checkpoint/plan.ts
- * is carried out by worktree/restore.ts; here is the order in which it happens, and what is left behind for a crash.
+ * is carried out by worktree/restore.ts; here is the order in which it happens. What is left behind for a crash: interrupted.ts.
  *
  * Left out: sessions of which only a transcript is known (undo-transcript.ts).
  */
-import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { rmSync, statSync } from "node:fs";
 import { asTidemarkError, TidemarkError } from "../base/errors.ts";
 import { lastUndo } from "../checkpoint/chain.ts";
 import { mergeText } from "../checkpoint/merge.ts";
-import { isVersion, type Actor, type Checkpoint, type ContentId, type Entry, type PlanItem, type State, type TreePath } from "../checkpoint/model.ts";
+import { isVersion, type Actor, type Checkpoint, type Entry, type PlanItem, type State, type TreePath } from "../checkpoint/model.ts";
 import { plan, restoreTo, selectCall, selectIds, type Selection } from "../checkpoint/plan.ts";
 import type { CheckpointStore } from "../store/checkpoints.ts";
 import { parentOf } from "../worktree/manifest.ts";
 import { onDisk } from "../worktree/names.ts";
-import { applyRestore, recoverRestores, type RestoreStep } from "../worktree/restore.ts";
+import { applyRestore, type RestoreStep } from "../worktree/restore.ts";
 import { entriesOf, type TreeTurn } from "./history.ts";
+import { holdingOf, readContent, writeNote } from "./interrupted.ts";
 import type { Keeper } from "./keeper.ts";
 
 export type Mode = "keep" | "merge" | "force";
@@ -62,13 +62,12 @@ export interface UndoDeps {
   /** The state folder. */
   readonly home: string;
   readonly pid: number;
-  readonly isAlive: (pid: number) => boolean;
 }
 
 export function undo(wanted: Wanted, options: UndoOptions, deps: UndoDeps): Undone {
   const { keeper, store } = deps;
   return keeper.exclusively(() => {
-    recover(deps);
+    keeper.recover();
     keeper.look("forced");
     const tree = keeper.root;
     const all = store.checkpoints(tree);
@@ -103,9 +102,7 @@ export function carryOut(items: readonly PlanItem[], doing: readonly PlanItem[],
   });
   store.sync();
   // Should this process end in the middle, the next one finishes it and says whose doing it was.
-  const note = join(holding, `${id}.undo`);
-  mkdirSync(holding, { recursive: true, mode: 0o700 });
-  writeFileSync(note, JSON.stringify({ pid: deps.pid, tree: keeper.root, actor, targets: [...targets] } satisfies Note), { mode: 0o600, flag: "wx" });
+  const note = writeNote(holding, id, { pid: deps.pid, tree: keeper.root, actor, targets: [...targets] });
   const steps = doing.map(({ path, expected }): RestoreStep => {
     const stamp = keeper.stampOf(path);
     return { path, expected, target: targets.get(path)!, ...(stamp === undefined ? {} : { stamp: { ...stamp, size: BigInt(stamp.size) } }) };
@@ -135,58 +132,6 @@ function leavingNoNote<T>(note: string, body: () => T): T {
     if (asTidemarkError(error).kind !== "internal") rmSync(note, { force: true });
     throw error;
   }
-}
-
-interface Note {
-  readonly pid: number;
-  readonly tree: string;
-  readonly actor: Actor;
-  readonly targets: readonly (readonly [TreePath, State])[];
-}
-
-/** Finishes what a process began that is gone. To be called before a tree is looked at. */
-export function recover({ keeper, store, home, pid, isAlive }: UndoDeps): void {
-  const holding = join(home, "restores");
-  const notes = notesIn(holding).flatMap((file) => {
-    const note = readNote(file);
-    return note === undefined || note.tree !== keeper.root || (note.pid !== pid && isAlive(note.pid)) ? [] : [{ file, note }];
-  });
-  recoverRestores(holding, { read: (content) => readContent(store, content), alive: (each) => each !== pid && isAlive(each) });
-  for (const { file, note } of notes) {
-    keeper.restored(note.actor, new Map(note.targets));
-    rmSync(file, { force: true });
-  }
-}
-
-/** Whether something waits to be finished that a process began which is gone. */
-export function isInterrupted(home: string, isAlive: (pid: number) => boolean): boolean {
-  return notesIn(join(home, "restores")).some((file) => {
-    const note = readNote(file);
-    return note !== undefined && !isAlive(note.pid);
-  });
-}
-
-function notesIn(holding: string): string[] {
-  try {
-    return readdirSync(holding).filter((name) => name.endsWith(".undo")).map((name) => join(holding, name));
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
-    throw error;
-  }
-}
-
-/** Undefined where another process has just finished it. One that was cut off in writing stands for nothing: the journal comes after it. */
-function readNote(file: string): Note | undefined {
-  try {
-    return JSON.parse(readFileSync(file, "utf8")) as Note;
-  } catch (error) {
-    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-}
-
-export function holdingOf({ home }: { readonly home: string }): string {
-  return join(home, "restores");
 }
 
 function select(wanted: Wanted, all: readonly Checkpoint[], mode: Mode): { selection: Selection; undoes: Checkpoint[]; session?: string } {
@@ -245,12 +190,6 @@ function mergeAll(items: readonly PlanItem[], store: CheckpointStore): { ready: 
     return { ...item, target: item.expected };
   });
   return { ready, merged };
-}
-
-export function readContent(store: CheckpointStore, content: ContentId): Uint8Array {
-  const bytes = store.content(content);
-  if (bytes === undefined) throw new TidemarkError("OBJECT_DAMAGED", `The bytes of ${content.slice(0, 15)} are not in the store`);
-  return bytes;
 }
 
 /** A folder that was there before what is undone is the user's, though it is empty. */

@@ -86,10 +86,12 @@ export function takeOver(holding: string, { file, id }: Found, pid: number): str
 }
 
 /** Removes what a process was killed at while it wrote its journal: nothing had been done by then. */
-export function dropUnfinished(holding: string, alive: (pid: number) => boolean): void {
+export function dropUnfinished(holding: string, alive: (pid: number, since?: number) => boolean): void {
   for (const name of namesIn(holding)) {
     const pid = /^[\w-]+\.(\d+)\.json\.part$/.exec(name)?.[1];
-    if (pid !== undefined && !alive(Number(pid))) rmSync(join(holding, name), { force: true });
+    if (pid === undefined) continue;
+    const file = join(holding, name);
+    if (!alive(Number(pid), lstatSync(file, { throwIfNoEntry: false })?.mtimeMs)) rmSync(file, { force: true });
   }
 }
 

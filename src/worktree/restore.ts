@@ -34,8 +34,10 @@ export interface RestoreDeps {
 
 export interface RecoverDeps {
   readonly read: (content: ContentId) => Uint8Array;
-  /** Whether the process that made a journal still works on it; also asked about this process. */
-  readonly alive: (pid: number) => boolean;
+  /** Only what was begun in this tree, whoever began it: its lock is held, so nobody works on it. */
+  readonly root?: string;
+  /** Whether a process that began something at a time, in milliseconds since 1970, still works on it; also asked about this process. */
+  readonly alive: (pid: number, since?: number) => boolean;
   readonly fault?: (moment: Moment, path: TreePath) => void;
 }
 
@@ -82,10 +84,20 @@ export function applyRestore(steps: readonly RestoreStep[], deps: RestoreDeps): 
 export function recoverRestores(holding: string, deps: RecoverDeps): Recovered[] {
   dropUnfinished(holding, deps.alive);
   return listJournals(holding).flatMap((found): Recovered[] => {
-    if (deps.alive(found.pid)) return [];
+    if (deps.root === undefined ? deps.alive(found.pid) : rootOf(found) !== deps.root) return [];
     const file = takeOver(holding, found, process.pid);
     return file === undefined ? [] : [recoverOne(holding, { ...found, file }, deps)];
   });
+}
+
+/** Undefined where it cannot be told: then nobody knows what to do with it. */
+function rootOf({ file }: Found): string | undefined {
+  try {
+    return readJournal(file).root;
+  } catch (error) {
+    if (error instanceof SyntaxError || codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 function recoverOne(holding: string, { id, file }: Found, { read, fault = () => undefined }: RecoverDeps): Recovered {

@@ -67,7 +67,7 @@ if (job.capture !== undefined) {
 }
 if (job.restore !== undefined) {
   const { wanted, options } = job.restore;
-  const deps = { keeper, store, home, pid: process.pid, isAlive };
+  const deps = { keeper, store, home, pid: process.pid };
   // There and back, until it is killed: a kill by the clock then falls into one of them and not into the start of this process.
   for (let n = 0; n < 400; n++) {
     where = n % 2 === 0 ? "undo" : "redo";

@@ -14,7 +14,7 @@ import type { Checkpoint } from "../../src/checkpoint/model.ts";
 import { retain } from "../../src/checkpoint/retention.ts";
 import { entriesOf, standing, type TreeTurn } from "../../src/operations/history.ts";
 import { Keeper } from "../../src/operations/keeper.ts";
-import { recover, undo, type Mode, type Undone, type Wanted } from "../../src/operations/undo.ts";
+import { undo, type Mode, type Undone, type Wanted } from "../../src/operations/undo.ts";
 import type { CheckpointStore } from "../../src/store/checkpoints.ts";
 import { openCheckpointStore } from "../../src/store/sqlite/checkpoints.ts";
 import { GIT } from "../tree-world.ts";
@@ -286,7 +286,7 @@ class World {
 
   #undo(wanted: Wanted, { mode, paths, dryRun = false }: { mode: Mode; paths: readonly string[]; dryRun?: boolean }): Undone {
     this.#undos += 1;
-    return undo(wanted, { mode, dryRun, paths, id: `u${process.pid}-${this.#undos}` }, { keeper: this.#keeper, store: this.#store, home: this.#home, pid: process.pid, isAlive });
+    return undo(wanted, { mode, dryRun, paths, id: `u${process.pid}-${this.#undos}` }, { keeper: this.#keeper, store: this.#store, home: this.#home, pid: process.pid });
   }
 
   /** Holds the tree against what the model says of it. */
@@ -507,7 +507,7 @@ class World {
     this.#tell("kill in restore", `undo turns ${turns.map(({ session, turn }) => key(session, turn ?? "")).join(", ")} of ${ways.size} paths, killed ${killAt === 0 ? `after ${ms} ms` : `before its change ${killAt}`}`);
     const before = this.#tree;
     this.#runChild({ ...this.#job(killAt, ms), restore: { wanted: { verb: "undo", turns }, options: { mode: "keep", dryRun: false, paths: [], id: `k${process.pid}-${this.#undos}` } } });
-    recover({ keeper: this.#keeper, store: this.#store, home: this.#home, pid: process.pid, isAlive });
+    this.#keeper.exclusively(() => this.#keeper.recover());
     const tree = readTree(this.#root);
     const all = this.#store.checkpoints(this.#root);
     const last = all.findLast((each) => each.actor.by === "restore");
