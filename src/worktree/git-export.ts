@@ -17,7 +17,7 @@ import { withoutGit, type Environment } from "./state.ts";
 export interface GitExport {
   /** The tree: a repository's working tree. */
   readonly root: string;
-  /** "name" for refs/heads/name, or a whole one. */
+  /** "name" for refs/heads/name, or a whole one of a branch or tag. */
   readonly ref: string;
   readonly force: boolean;
   readonly message: string;
@@ -86,7 +86,12 @@ interface Entry {
 
 function refOf(git: Git, name: string): string {
   const ref = name.startsWith("refs/") ? name : `refs/heads/${name}`;
-  if (git.run(["check-ref-format", ref]).status !== 0 || name.startsWith("-")) throw new TidemarkError("REF_REFUSED", `git does not allow "${name}" as the name of a branch or ref`);
+  const [, kind, own] = /^refs\/(heads|tags)\/(.*)$/s.exec(ref) ?? [];
+  // What else lies there is kept by git for itself, or by others: the stash, notes, remote branches.
+  if (kind === undefined || own === undefined) throw new TidemarkError("REF_REFUSED", `${name} is neither a branch nor a tag`, { hint: "Give the name of a branch, or a ref that begins with refs/heads/ or refs/tags/." });
+  // A name that git reads as something else ("HEAD", "-b", "@{-1}") would be in the way of the user's commands.
+  const isBranch = (): boolean => git.line(["check-ref-format", "--branch", own]) === own;
+  if (["HEAD", "@"].includes(own) || own.startsWith("-") || git.run(["check-ref-format", ref]).status !== 0 || (kind === "heads" && !isBranch())) throw new TidemarkError("REF_REFUSED", `git does not allow "${name}" as the name of a branch or tag`);
   return ref;
 }
 

@@ -390,10 +390,28 @@ test("export --git writes one commit under one ref, byte for byte, and changes n
   expect(await ask(w.at, ["export", "--git", "main", "--force"])).toMatchObject({ code: 1, error: { code: "REF_REFUSED", message: expect.stringContaining("checked out") } });
   expect(await ask(w.at, ["export", "--git", "a..b"])).toMatchObject({ code: 1, error: { code: "REF_REFUSED" } });
   const first = w.world.store.checkpoints(world.root)[0]!.id;
-  expect(await ask(w.at, ["export", "--git", "refs/keep/first", first])).toMatchObject({ code: 0, data: { ref: "refs/keep/first" } });
-  expect(world.git("diff-tree", "-r", "--name-only", "HEAD", "refs/keep/first")).toBe("");
+  expect(await ask(w.at, ["export", "--git", "refs/tags/first", first])).toMatchObject({ code: 0, data: { ref: "refs/tags/first" } });
+  expect(world.git("diff-tree", "-r", "--name-only", "HEAD", "refs/tags/first")).toBe("");
   expect(await ask(place(), ["export", "--git", "x"])).toMatchObject({ code: 1, error: { code: "NO_REPOSITORY" } });
   expect(await tidemark(w.at, ["export"])).toMatchObject({ code: 2 });
+});
+
+test.each(["HEAD", "refs/heads/HEAD", "refs/tags/HEAD", "refs/heads/-b", "@{-1}", "@", "refs/stash", "refs/keep/first", "refs/notes/commits", "refs/remotes/origin/main", "refs/", "refs/heads/", "a\nb", ""])("export --git does not write the ref %j, which git keeps for itself or takes for something else", async (ref) => {
+  const w = work(onTestFinished);
+  const { world } = w;
+  world.write("a.txt", "one\n");
+  world.git("add", "-A");
+  world.git("commit", "-qm", "begin");
+  world.git("checkout", "-qb", "other");
+  world.write("a.txt", "stashed\n");
+  world.git("stash");
+  world.keeper.begin();
+  w.prompt("work");
+  w.edit("a.txt", "two\n");
+  await w.told();
+  const before = world.git("for-each-ref");
+  expect((await ask(w.at, ["export", "--git", ref, "--force"])).ok).toBe(false);
+  expect(world.git("for-each-ref")).toBe(before);
 });
 
 test("verify and doctor name damage in the checkpoints, and a diff over it says so", async () => {
