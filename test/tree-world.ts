@@ -16,6 +16,9 @@ import { openCheckpointStore } from "../src/store/sqlite/checkpoints.ts";
 
 export const GIT = { GIT_CONFIG_NOSYSTEM: "1", GIT_CONFIG_GLOBAL: "/dev/null", GIT_AUTHOR_NAME: "a", GIT_AUTHOR_EMAIL: "a@example.org", GIT_COMMITTER_NAME: "a", GIT_COMMITTER_EMAIL: "a@example.org" };
 
+/** No process has this number (proc(5): pid_max). */
+export const GONE = 2 ** 22 + 1;
+
 export interface TreeWorld {
   readonly root: string;
   readonly home: string;
@@ -57,7 +60,7 @@ export function treeWorld(cleanUp: (work: () => void) => void, { git = true }: {
     store.close();
     rmSync(base, { recursive: true, force: true });
   });
-  const keeper = (): Keeper => new Keeper({ store, home, root, environment, userHome: join(base, "nobody"), clock: Date.now, pid: process.pid, isAlive: () => true });
+  const keeper = (): Keeper => new Keeper({ store, home, root, environment, userHome: join(base, "nobody"), clock: Date.now, pid: process.pid, isAlive: (pid) => pid !== GONE });
   let [turns, calls, restores] = [1, 0, 0];
   const world: TreeWorld = {
     root, home, store,

@@ -77,7 +77,7 @@ export function runTreesThread(): void {
   if (isMainThread || parentPort === null) throw new Error("not a thread");
   const port = parentPort;
   const { home } = workerData as { home: string };
-  const trees = new Trees({ open: () => openCheckpointStore(home), home, userHome: userHome(), environment: process.env, clock: Date.now, pid: process.pid, isAlive });
+  const trees = new Trees({ client: process.ppid, open: () => openCheckpointStore(home), home, userHome: userHome(), environment: process.env, clock: Date.now, pid: process.pid, isAlive });
   // One request at a time: a look is not to begin while another one waits for its watches.
   let queue: Promise<void> = Promise.resolve();
   // Slice by slice, so that no call waits for it: each takes its turn in the queue.

@@ -8,6 +8,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { logCheckpoints } from "../operations/checkpoint-log.ts";
 import type { Drain } from "../operations/drain.ts";
+import { endToldCalls } from "../operations/told-ends.ts";
 import { refreshSummaries } from "../operations/sessions.ts";
 import type { CheckpointStore } from "../store/checkpoints.ts";
 import type { Leases, Store } from "../store/store.ts";
@@ -94,6 +95,7 @@ class Engine {
     if (!this.#leads) return false;
     const { taken, waiting, damaged, grown } = await drain.round({ now, grace: GRACE, root, age: UNSEEN });
     if (checkpoints !== undefined && taken > 0) await logCheckpoints(store, checkpoints);
+    if (checkpoints !== undefined && grown) await endToldCalls(store, checkpoints, root);
     // Folding anew while an answer streams in would be work for nothing: the list is brought up to date when it is quiet.
     if (taken + damaged > 0 && waiting === 0) await refreshSummaries(store);
     return taken + waiting + damaged > 0 || grown;

@@ -16,6 +16,8 @@ import { treeOf } from "../worktree/project.ts";
 import { Watcher } from "../worktree/watch.ts";
 
 export interface TreesOptions {
+  /** The agent's process. */
+  readonly client?: number;
   readonly open: () => CheckpointStore;
   readonly home: string;
   readonly userHome: string;
@@ -143,7 +145,7 @@ export class Trees {
       const store = (this.#store ??= open());
       const keeper = new Keeper({ ...options, store, root });
       keeper.recover();
-      const attendant = new Attendant(keeper, store);
+      const attendant = new Attendant(keeper, store, this.#options.client);
       const tree: Attended = { keeper, attendant, watcher: new Watcher(() => this.#touch(tree)), touchedAt: 0, lookedAt: 0, cost: 0 };
       return tree;
     } catch (error) {

@@ -33,7 +33,7 @@ function scene(): Scene {
 }
 
 function payload(cwd: string, event: string, fields: object = {}): Told {
-  const what = told({ hook_event_name: event, session_id: "s1", cwd, prompt_id: "p1", tool_use_id: `call-${n}`, tool_name: "Bash", tool_input: {}, ...fields });
+  const what = told({ hook_event_name: event, session_id: "s1", cwd, prompt_id: "p1", tool_use_id: `toolu_of_this_test_${n}`, tool_name: "Bash", tool_input: {}, ...fields });
   if (what === undefined) throw new Error(`${event} says nothing`);
   return what;
 }
@@ -41,7 +41,7 @@ function payload(cwd: string, event: string, fields: object = {}): Told {
 /** A call from its beginning to its end. */
 function run(s: Scene, tool: string, input: object, body: () => void, fields: object = {}): Checkpoint[] {
   n += 1;
-  const call = { tool_name: tool, tool_input: input, tool_use_id: `call-${n}`, ...fields };
+  const call = { tool_name: tool, tool_input: input, tool_use_id: `toolu_of_this_test_${n}`, ...fields };
   const before = s.say("PreToolUse", call).sealed;
   body();
   return [...before, ...s.say("PostToolUse", call).sealed];
@@ -63,7 +63,7 @@ describe("what makes a look", () => {
   ])("%s %j: before it, where something was touched: %s; after it: %s", (tool, input, before, after) => {
     const s = scene();
     s.attendant.touch();
-    const call = { tool_name: tool, tool_input: input, tool_use_id: `call-${(n += 1)}` };
+    const call = { tool_name: tool, tool_input: input, tool_use_id: `toolu_of_this_test_${(n += 1)}` };
     expect(s.say("PreToolUse", call).looked).toBe(before);
     expect(s.say("PostToolUse", call).looked).toBe(after);
   });
@@ -100,7 +100,7 @@ describe("an edit tool", () => {
     const s = scene();
     s.write("a.ts", "mine, not yet seen");
     const sealed = run(s, "Write", { file_path: join(s.root, "a.ts") }, () => s.write("a.ts", "agent"));
-    expect(who(sealed)).toEqual(["outside", `call-${n}`]);
+    expect(who(sealed)).toEqual(["outside", `toolu_of_this_test_${n}`]);
     s.undo();
     expect(s.read("a.ts")).toBe("mine, not yet seen");
   });
@@ -117,7 +117,7 @@ describe("an edit tool", () => {
     s.calm();
     const [cwd, path] = make(s);
     run(s, "Edit", { file_path: path }, () => s.write("a.ts", "agent"), { cwd });
-    expect(actorsOf(s, "a.ts")).toEqual([`call-${n}`]);
+    expect(actorsOf(s, "a.ts")).toEqual([`toolu_of_this_test_${n}`]);
     expect(s.say("Stop").sealed).toEqual([]);
     s.undo();
     expect(s.read("a.ts")).toBe("a");
@@ -132,7 +132,7 @@ describe("an edit tool", () => {
         if (replaced) rmSync(join(s.root, "link"));
         writeFileSync(join(s.root, "link"), "agent");
       });
-      expect(actorsOf(s, replaced ? "link" : "a.ts").at(-1)).toBe(`call-${n}`);
+      expect(actorsOf(s, replaced ? "link" : "a.ts").at(-1)).toBe(`toolu_of_this_test_${n}`);
       s.undo();
       expect(s.read("a.ts")).toBe("a");
     }
@@ -143,7 +143,7 @@ describe("an edit tool", () => {
     // A folder's time of birth is up to a tick of the clock earlier than it is, and what is older than the look before stays.
     for (const from = Date.now(); Date.now() - from < 25; );
     run(s, "Write", { file_path: "new/er/n.ts" }, () => s.write("new/er/n.ts", "n"));
-    expect(actorsOf(s, "new/er/n.ts")).toEqual([`call-${n}`]);
+    expect(actorsOf(s, "new/er/n.ts")).toEqual([`toolu_of_this_test_${n}`]);
     const count = s.store.checkpoints(s.root).length;
     run(s, "Write", { file_path: join(dirname(s.root), "outside.ts") }, () => writeFileSync(join(dirname(s.root), "outside.ts"), "x"));
     run(s, "Write", { file_path: ".git/hooks/pre-commit" }, () => s.write(".git/hooks/pre-commit", "x"));
@@ -160,11 +160,11 @@ describe("a call that was attended late", () => {
       s.calm();
       const since = BUDGET + 500;
       n += 1;
-      const call = { tool_name: tool, tool_input: input, tool_use_id: `call-${n}` };
+      const call = { tool_name: tool, tool_input: input, tool_use_id: `toolu_of_this_test_${n}` };
       s.write("a.ts", "agent");
       const { sealed } = s.say("PreToolUse", call, since);
       expect(sealed.map(({ coverage }) => coverage.partial)).toEqual([`${tool} began before everything was saved`]);
-      expect(who(sealed)).toEqual([`call-${n}`]);
+      expect(who(sealed)).toEqual([`toolu_of_this_test_${n}`]);
       s.say("PostToolUse", call);
       s.undo();
       expect(s.read("a.ts")).toBe("a");
@@ -189,9 +189,9 @@ describe("when a call is over", () => {
   test("one whose end was never told is over with the next prompt of its session, and what comes then is not its doing", () => {
     const s = scene();
     begin(s, "broken-off");
-    begin(s, "another's", { session_id: "s2" });
+    begin(s, "toolu_of_another_session", { session_id: "s2" });
     s.say("UserPromptSubmit");
-    expect(running(s)).toEqual(["another's"]);
+    expect(running(s)).toEqual(["toolu_of_another_session"]);
     s.say("SessionEnd", { session_id: "s2" });
     expect(running(s)).toEqual([]);
     s.write("a.ts", "mine");
@@ -200,27 +200,27 @@ describe("when a call is over", () => {
 
   test("an answer ends the calls of the main thread, and not those of subagents that go on; a subagent's end ends its own", () => {
     const s = scene();
-    begin(s, "main");
+    begin(s, "toolu_of_the_main_thread");
     begin(s, "first", { agent_id: "agent-1" });
-    begin(s, "second", { agent_id: "agent-2" });
+    begin(s, "toolu_of_a_subagent", { agent_id: "agent-2" });
     s.say("SubagentStop", { agent_id: "agent-1" });
-    expect(running(s)).toEqual(["main", "second"]);
+    expect(running(s)).toEqual(["toolu_of_a_subagent", "toolu_of_the_main_thread"]);
     s.say("Stop");
-    expect(running(s)).toEqual(["second"]);
+    expect(running(s)).toEqual(["toolu_of_a_subagent"]);
     s.write("a.ts", "by the second, after the answer");
-    const { sealed } = s.say("PostToolUse", { ...bash("make"), tool_use_id: "second", agent_id: "agent-2" });
-    expect(sealed.map(({ actor }) => (actor.by === "agent" ? actor.calls : actor))).toEqual([[{ id: "second", tool: "Bash", thread: "agent-2" }]]);
+    const { sealed } = s.say("PostToolUse", { ...bash("make"), tool_use_id: "toolu_of_a_subagent", agent_id: "agent-2" });
+    expect(sealed.map(({ actor }) => (actor.by === "agent" ? actor.calls : actor))).toEqual([[{ id: "toolu_of_a_subagent", tool: "Bash", thread: "agent-2" }]]);
   });
 
   test("a command that goes on in the background has returned, and may still be who writes: nobody's for certain", () => {
     for (const fields of [{ tool_input: { command: "npm run dev", run_in_background: true } }, { tool_input: { command: "npm run dev" }, tool_response: { backgroundTaskId: "b1" } }, { tool_input: { command: "npm run dev &" } }]) {
       const s = scene();
-      const call = { tool_name: "Bash", tool_use_id: `call-${(n += 1)}`, ...fields };
+      const call = { tool_name: "Bash", tool_use_id: `toolu_of_this_test_${(n += 1)}`, ...fields };
       s.say("PreToolUse", call);
       s.say("PostToolUse", call);
       s.write("a.ts", "built");
       const [sealed] = s.say("UserPromptSubmit").sealed;
-      expect(sealed!.actor).toEqual({ by: "outside", maybe: [{ session: "s1", call: `call-${n}` }] });
+      expect(sealed!.actor).toEqual({ by: "outside", maybe: [{ session: "s1", call: `toolu_of_this_test_${n}` }] });
       s.say("SessionEnd");
       s.write("a.ts", "mine, later");
       expect(s.say("UserPromptSubmit", { session_id: "s2" }).sealed.map(({ actor }) => actor)).toEqual([{ by: "outside" }]);
@@ -229,18 +229,18 @@ describe("when a call is over", () => {
 
   test("two that run at once are both named", () => {
     const s = scene();
-    begin(s, "one");
-    begin(s, "two", { session_id: "s2" });
+    begin(s, "toolu_of_the_call_one");
+    begin(s, "toolu_of_the_call_two", { session_id: "s2" });
     s.write("a.ts", "whose?");
-    const { sealed } = s.say("PostToolUse", { ...bash("make"), tool_use_id: "one" });
-    expect(sealed[0]!.actor).toMatchObject({ by: "agent", session: "s1", calls: [{ id: "one" }], others: [{ session: "s2", call: "two" }] });
+    const { sealed } = s.say("PostToolUse", { ...bash("make"), tool_use_id: "toolu_of_the_call_one" });
+    expect(sealed[0]!.actor).toMatchObject({ by: "agent", session: "s1", calls: [{ id: "toolu_of_the_call_one" }], others: [{ session: "s2", call: "toolu_of_the_call_two" }] });
   });
 });
 
 test("what hooks said while nobody attended is set down with its times, and found changes are theirs", async () => {
   const s = scene();
   const afterwards = new Afterwards();
-  const raw = (event: string, fields: object): object => ({ hook_event_name: event, session_id: "s1", cwd: s.root, prompt_id: "p1", tool_use_id: "later", tool_name: "Bash", tool_input: { command: "make" }, ...fields });
+  const raw = (event: string, fields: object): object => ({ hook_event_name: event, session_id: "s1", cwd: s.root, prompt_id: "p1", tool_use_id: "toolu_of_the_call_later", tool_name: "Bash", tool_input: { command: "make" }, ...fields });
   const from = Date.now();
   await new Promise((done) => setTimeout(done, 40));
   s.write("a.ts", "agent");
@@ -254,7 +254,7 @@ test("what hooks said while nobody attended is set down with its times, and foun
   afterwards.heed("no payload", to);
   afterwards.heed(raw("Stop", { cwd: "/somewhere/else" }), to);
   afterwards.attend((cwd) => (cwd === s.root ? { attendant: s.attendant, keeper: s.keeper } : undefined));
-  expect([actorsOf(s, "a.ts"), actorsOf(s, "b.ts")]).toEqual([["later"], ["outside"]]);
+  expect([actorsOf(s, "a.ts"), actorsOf(s, "b.ts")]).toEqual([["toolu_of_the_call_later"], ["outside"]]);
   s.undo();
   expect([s.read("a.ts"), readFileSync(join(s.root, "b.ts"), "utf8")]).toEqual(["a", "mine"]);
 });

@@ -20,6 +20,9 @@ export interface Attended {
   readonly looked: boolean;
 }
 
+/** What the client does around a tool is not in its time, in milliseconds. */
+const AROUND = 250;
+
 const NOTHING: Attended = { sealed: [], looked: false };
 
 /** Longer than a hook waits, in milliseconds: then the tool has begun, and what it changed first may be lost. */
@@ -30,10 +33,17 @@ export class Attendant {
   readonly #store: CheckpointStore;
   /** Whether something may have been touched since the last look; a watcher says when not. */
   #touched = true;
+  readonly #client: number | undefined;
+  /** Calls of which no end was told, until the next look has seen to what changed in their time. */
+  readonly #untold: string[] = [];
+  /** How long the last look took, in milliseconds. */
+  #cost = 0;
 
-  constructor(keeper: Keeper, store: CheckpointStore) {
+  /** `client`: the agent's process, where it is known. */
+  constructor(keeper: Keeper, store: CheckpointStore, client?: number) {
     this.#keeper = keeper;
     this.#store = store;
+    this.#client = client;
   }
 
   get touched(): boolean {
@@ -49,12 +59,16 @@ export class Attendant {
     switch (what.kind) {
       case "start":
         this.#keeper.begin();
+        this.#endLost(what, time);
         return this.look("prompt");
       case "prompt":
         this.#endCalls(what, time);
         return this.look("prompt");
       case "before":
         return this.#before(what, time, now);
+      case "ask":
+        this.#ask(what, time);
+        return NOTHING;
       case "after":
         return this.#after(what, time);
       case "stop": {
@@ -76,15 +90,21 @@ export class Attendant {
   /** Afterwards, when nobody attended: who was at work when, without a look. */
   note(what: Told, time: number): void {
     if (what.kind === "before") this.#begin(what, time);
-    else if (what.kind === "after") this.#keeper.callEnded(what.call!.id, time, what.background === true || effectOf(what.call!.tool, what.call!.input).background === true);
+    else if (what.kind === "ask") this.#ask(what, time);
+    else if (what.kind === "after") this.#end(what, time, effectOf(what.call!.tool, what.call!.input).background === true);
     else if (what.kind !== "start") this.#endCalls(what, time);
   }
 
   look(kind: "prompt" | "call" | "turn" | "forced", late?: string): Attended {
     // Before, not after: what is touched meanwhile is touched.
     this.#touched = false;
+    const began = this.#keeper.now();
     try {
-      return { sealed: this.#keeper.look(kind, late === undefined ? {} : { partial: late }), looked: true };
+      const sealed = this.#keeper.look(kind, late === undefined ? {} : { partial: late });
+      this.#cost = this.#keeper.now() - began;
+      // Now they are over for good.
+      for (const id of this.#untold.splice(0)) this.#keeper.callFailed(id);
+      return { sealed, looked: true };
     } catch (error) {
       this.#touched = true;
       throw error;
@@ -94,7 +114,8 @@ export class Attendant {
   #before(what: Told, time: number, now: number): Attended {
     const { effect, path } = this.#effect(what);
     if (effect === "none") return NOTHING;
-    const late = now - time > BUDGET ? `${what.call!.tool} began before everything was saved` : undefined;
+    // Also where the look would not be over in time: the hook lets the tool go meanwhile.
+    const late = now + (path === undefined ? this.#cost : 0) - time > BUDGET ? `${what.call!.tool} began before everything was saved` : undefined;
     let attended = NOTHING;
     const destructive = effectOf(what.call!.tool, what.call!.input).destructive === true;
     if (late !== undefined) {
@@ -111,8 +132,12 @@ export class Attendant {
       }));
       return { ...attended, sealed: [...attended.sealed, ...sealed] };
     }
-    if (late === undefined && (this.#touched || destructive)) attended = this.look(destructive ? "forced" : "prompt");
-    if (late === undefined) this.#begin(what, now);
+    if (late !== undefined) return attended;
+    if (this.#touched || destructive) attended = this.look(destructive ? "forced" : "prompt");
+    const over = this.#keeper.now() - time > BUDGET;
+    this.#begin(what, over ? time + BUDGET : now);
+    // The look took longer than any before it: what the tool did first may have been found by it, and taken for yours.
+    if (over) attended = { ...attended, sealed: [...attended.sealed, ...this.#keeper.doubt(`${what.call!.tool} began before everything was saved`)] };
     return attended;
   }
 
@@ -124,7 +149,27 @@ export class Attendant {
       ...(what.turn === undefined ? {} : { turn: what.turn }),
       ...(what.thread === undefined ? {} : { thread: what.thread }),
       ...(path === undefined ? {} : { path }),
+      ...(this.#client === undefined ? {} : { client: this.#client }),
     });
+  }
+
+  /** Someone is asked whether it may run: until it is told how long it ran, it may have changed something, and so may they. */
+  #ask({ session, call }: Told, time: number): void {
+    const { path } = this.#effectPath(call!);
+    const asked = this.#store.calls(this.#keeper.root).filter((each) => each.session === session && each.ended === undefined && each.tool === call!.tool && (path === undefined || each.path === path));
+    for (const { id } of asked.slice(-1)) this.#keeper.callEnded(id, time, true);
+  }
+
+  #effectPath({ tool, input }: NonNullable<Told["call"]>): { path?: string } {
+    const { effect, path } = effectOf(tool, input);
+    return effect === "path" && path !== undefined ? { path: inTree(this.#keeper.root, realPlace(path)) ?? path } : {};
+  }
+
+  #end(what: Told, time: number, background: boolean): void {
+    const id = what.call!.id;
+    const begun = this.#store.calls(this.#keeper.root).find((each) => each.id === id);
+    const started = what.ms === undefined || begun === undefined ? undefined : Math.max(begun.started, time - what.ms - AROUND);
+    this.#keeper.callEnded(id, time, what.background === true || background, started);
   }
 
   /** What the call may do to this tree; with the path where it is one alone. */
@@ -145,25 +190,42 @@ export class Attendant {
     const begun = this.#store.calls(this.#keeper.root).find(({ id }) => id === what.call!.id);
     const path = begun === undefined ? named : begun.path;
     if (path === undefined) {
-      this.#keeper.callEnded(what.call!.id, time, what.background === true || background);
+      this.#end(what, time, background);
       return this.look("call");
     }
     // One commit instead of four.
     return this.#keeper.exclusively(() => this.#store.write(() => {
-      this.#keeper.callEnded(what.call!.id, time, what.background === true || background);
+      // An edit that failed has written nothing: often because someone else had.
+      if (what.failed === true) {
+        this.#keeper.callFailed(what.call!.id);
+        return { sealed: this.#keeper.lookAt(path, "prompt"), looked: false };
+      }
+      this.#end(what, time, background);
       return { sealed: this.#keeper.lookAt(path, "call", { call: what.call!.id }), looked: false };
     }));
   }
 
+  /** A session begins: another's call of which nothing is known but that it began may be one of a session that was killed. */
+  #endLost({ session }: Told, time: number): void {
+    for (const call of this.#store.calls(this.#keeper.root)) {
+      if (call.session === session || call.ended !== undefined || call.client !== undefined || call.started >= time) continue;
+      this.#untold.push(call.id);
+      this.#keeper.callEnded(call.id, time, true);
+    }
+  }
+
   /**
-   * Calls of which no end was told: broken off, or refused; at the end of a session also what they had left running. Who stops
+   * Calls of which no end was told: broken off, or refused, and then they never ran. What changed in their time may be
+   * theirs, and may be anyone's who went on working. At the end of a session also what they had left running. Who stops
    * ends his own alone: subagents in the background go on after the answer, and the main thread after a subagent.
    */
   #endCalls({ session, kind, thread }: Told, time: number): void {
     for (const call of this.#store.calls(this.#keeper.root)) {
       if (kind === "stop" && call.thread !== thread) continue;
       const over = call.ended === undefined ? call.started < time : kind === "end" && call.background === true;
-      if (call.session === session && over) this.#keeper.callEnded(call.id, time, false);
+      if (call.session !== session || !over) continue;
+      if (call.ended === undefined) this.#untold.push(call.id);
+      this.#keeper.callEnded(call.id, time, call.ended === undefined);
     }
   }
 }

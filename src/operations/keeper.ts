@@ -48,6 +48,9 @@ export interface Asked {
   readonly partial?: string;
 }
 
+/** No call of an agent goes on for so long, in milliseconds, where it is not known whose process it is. */
+const ABANDONED = 6 * 3_600_000;
+
 /** How many contents one transaction may take: each is written while other trees wait. */
 const TOGETHER = 200;
 
@@ -171,13 +174,25 @@ export class Keeper {
     });
   }
 
+  /** By the clock that calls and files are held against. */
+  now(): number {
+    return this.#options.clock();
+  }
+
   /** A call that can change files begins. */
   callBegan(call: RunningCall): void {
     this.#store.callBegan(this.root, call);
   }
 
-  callEnded(id: string, time: number, background: boolean): void {
-    this.#store.callEnded(this.root, id, time, background);
+  /** `started`: when it really began: a call may have waited for someone to allow it. */
+  callEnded(id: string, time: number, background: boolean, started?: number): void {
+    this.#store.callEnded(this.root, id, time, background, started);
+  }
+
+  /** It has changed nothing, whatever was changed in its time. */
+  callFailed(id: string): void {
+    this.#over.add(id);
+    this.#store.callEnded(this.root, id, 0, false);
   }
 
   /** A checkpoint that stands for itself, whether or not anything changed. */
@@ -187,6 +202,15 @@ export class Keeper {
       const sealed = this.#seal({ kind: "manual", actor: asked.actor ?? { by: "outside" }, changes: [], coverage: this.#coverage([]), ...rest(asked) });
       if (sealed === undefined) throw new TidemarkError("INTERNAL", "a manual checkpoint was not sealed");
       return sealed;
+    });
+  }
+
+  /** Says that the look before may have been too late for a call. */
+  doubt(partial: string): Checkpoint[] {
+    return this.#locking(() => {
+      this.#current();
+      const sealed = this.#seal({ kind: "forced", actor: { by: "outside" }, changes: [], coverage: { skipped: [], partial } });
+      return sealed === undefined ? [] : [sealed];
     });
   }
 
@@ -248,7 +272,7 @@ export class Keeper {
     if (found.look.length + found.fresh.length + found.gone.length + found.blind.length === 0) return [];
     const work = (): Checkpoint[] => {
       const { changes, skipped } = this.#captured(found);
-      const calls = changes.length === 0 ? [] : this.#store.calls(this.root).filter(({ id }) => !this.#over.has(id));
+      const calls = changes.length === 0 ? [] : this.#running();
       const groups = attribute(changes.map((change) => ({ ...change, ...(change.stamp === undefined ? {} : { ctime: change.stamp.ctime }) })), calls, since);
       const sealed: Checkpoint[] = [];
       const changed = new Set(changes.map(({ path }) => path));
@@ -263,6 +287,17 @@ export class Keeper {
       return sealed;
     };
     return found.look.length + found.fresh.length <= TOGETHER ? this.#store.write(work) : work();
+  }
+
+  /** One whose agent is gone, or that was begun very long ago, may have made a change, and so may anyone since. */
+  #running(): RunningCall[] {
+    const { clock, isAlive } = this.#options;
+    return this.#store.calls(this.root).filter(({ id }) => !this.#over.has(id)).map((call) => {
+      const { client, started, ended } = call;
+      const lost = ended === undefined && (client === undefined ? clock() - started > ABANDONED : !isAlive(client, started));
+      if (lost) this.#store.callEnded(this.root, call.id, clock(), false);
+      return lost ? { ...call, background: true } : call;
+    });
   }
 
   #captured(found: Found): Outcome {

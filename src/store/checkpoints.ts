@@ -37,6 +37,8 @@ export interface RunningCall extends CallRef {
   readonly ended?: number;
   /** The one path an edit tool names. */
   readonly path?: TreePath;
+  /** The process of the agent that makes it: with that it is over. */
+  readonly client?: number;
 }
 
 export interface Usage {
@@ -80,7 +82,8 @@ export interface CheckpointStore {
   sync(): void;
 
   callBegan(tree: string, call: RunningCall): void;
-  callEnded(tree: string, id: string, time: number, background: boolean): void;
+  /** `started`: when it really began, where that is known only now. */
+  callEnded(tree: string, id: string, time: number, background: boolean, started?: number): void;
   calls(tree: string): RunningCall[];
   /** Forgets calls that were over before this time. */
   dropCalls(tree: string, before: number): void;

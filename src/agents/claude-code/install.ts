@@ -47,7 +47,7 @@ export interface HookEntry {
 const MARK = ": tidemark; ";
 const SERVER = "tidemark";
 
-const SPOOLED = ["PostToolUse", "PostToolUseFailure", "Stop", "StopFailure", "SubagentStop", "InstructionsLoaded", "PostCompact"];
+const SPOOLED = ["PermissionRequest", "PostToolUse", "PostToolUseFailure", "Stop", "StopFailure", "SubagentStop", "InstructionsLoaded", "PostCompact"];
 const ON_TOOLS = new Set(["PostToolUse", "PostToolUseFailure"]);
 
 /**

@@ -162,11 +162,11 @@ class InProcessCheckpointStore implements CheckpointStore {
     if (!calls.has(call.id)) this.#memory.calls.set(tree, new Map([...calls, [call.id, structuredClone(call)]]));
   }
 
-  callEnded(tree: string, id: string, time: number, background: boolean): void {
+  callEnded(tree: string, id: string, time: number, background: boolean, started?: number): void {
     const call = this.#memory.calls.get(tree)?.get(id);
     if (call === undefined) return;
     const { background: _, ...rest } = call;
-    this.#memory.calls.set(tree, new Map([...this.#memory.calls.get(tree)!, [id, { ...rest, ended: time, ...(background && { background }) }]]));
+    this.#memory.calls.set(tree, new Map([...this.#memory.calls.get(tree)!, [id, { ...rest, ended: time, ...(background && { background }), ...(started !== undefined && { started }) }]]));
   }
 
   calls(tree: string): RunningCall[] {

@@ -190,13 +190,13 @@ class SqliteCheckpointStore implements CheckpointStore {
     guarded(() => this.#write(() => this.#file.sql("INSERT INTO call (tree, id, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING").run(this.#treeId(tree), call.id, JSON.stringify(call))));
   }
 
-  callEnded(tree: string, id: string, time: number, background: boolean): void {
+  callEnded(tree: string, id: string, time: number, background: boolean, started?: number): void {
     guarded(() =>
       this.#write(() => {
         const call = this.#calls(tree).find((each) => each.id === id);
         if (call === undefined) return;
         const { background: _, ...rest } = call;
-        this.#file.sql("UPDATE call SET body = ? WHERE tree = ? AND id = ?").run(JSON.stringify({ ...rest, ended: time, ...(background && { background }) }), this.#treeId(tree), id);
+        this.#file.sql("UPDATE call SET body = ? WHERE tree = ? AND id = ?").run(JSON.stringify({ ...rest, ended: time, ...(background && { background }), ...(started !== undefined && { started }) }), this.#treeId(tree), id);
       }),
     );
   }
