@@ -37,7 +37,10 @@ export function readGitIndex(file: string, hashLength: 20 | 32): GitIndex | unde
   let [bytes, written]: [Buffer, bigint] = [Buffer.alloc(0), 0n];
   try {
     // The time first: an index that is replaced in between then only looks older than it is.
-    written = statSync(file, { bigint: true }).mtimeNs;
+    const about = statSync(file, { bigint: true });
+    // A pipe of that name would be waited for.
+    if (!about.isFile()) return undefined;
+    written = about.mtimeNs;
     bytes = readFileSync(file);
   } catch {
     // None yet, or it is another user's.

@@ -3,8 +3,9 @@
  * `.git` on the way up; git is not run for it. A project is the tree, or for a linked worktree the main one, so that
  * sessions in worktrees are sessions of the same project. Without git both are the directory itself.
  */
-import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { existsSync, realpathSync, statSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import { readText } from "./read.ts";
 
 export function treeOf(cwd: string): string {
   const start = real(resolve(cwd));
@@ -20,7 +21,7 @@ export function projectOf(cwd: string): string {
   try {
     if (!statSync(git).isFile()) return tree;
     // gitrepository-layout: a linked worktree's .git is a file "gitdir: <main>/.git/worktrees/<name>".
-    const main = /^gitdir: (.+)\/\.git\/worktrees\/[^/]+\s*$/.exec(readFileSync(git, "utf8"))?.[1];
+    const main = /^gitdir: (.+)\/\.git\/worktrees\/[^/]+\s*$/.exec(readText(git) ?? "")?.[1];
     return main === undefined ? tree : real(resolve(tree, main));
   } catch {
     // Not there, or not readable: then the tree speaks for itself.

@@ -3,12 +3,13 @@
  * those. Git is only read, its helpers are not run, and without git everything works but is captured as bytes.
  */
 import { spawnSync } from "node:child_process";
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { TreePath } from "../checkpoint/model.ts";
 import type { GitIndex, IndexEntry } from "./git-index.ts";
 import { readGitIndex } from "./git-index.ts";
 import { pathOf } from "./names.ts";
+import { isOdd, readText } from "./read.ts";
 import { withoutGit, type Environment } from "./state.ts";
 
 export interface Repository {
@@ -45,6 +46,8 @@ export function openRepository(root: string, environment: Environment): Reposito
   const folder = gitFolder(root);
   if (folder === undefined) return undefined;
   const common = resolve(folder, readText(join(folder, "commondir"))?.trim() ?? ".");
+  // Git would wait for these.
+  if ([...["HEAD", "commondir", "config.worktree"].map((name) => join(folder, name)), ...["config", "packed-refs"].map((name) => join(common, name))].some(isOdd)) return undefined;
   const config = readConfig(root, environment);
   if (config === undefined) return undefined;
   // Where no other place is set (gitignore(5), gitattributes(5)).
@@ -75,7 +78,7 @@ function uncertain(entry: IndexEntry | undefined): IndexEntry | undefined {
 /** A split or sparse index, or one of a later format: git is asked. Nothing where there is no index. */
 function listedByGit(repository: Repository, environment: Environment): GitIndex | undefined {
   const written = indexTime(repository);
-  if (written === undefined) return undefined;
+  if (written === undefined || isOdd(join(repository.folder, "index"))) return undefined;
   const { status, stdout } = git(repository.root, environment, ["ls-files", "-s", "-z"]);
   if (status !== 0) return undefined;
   const entries = new Map<TreePath, IndexEntry>();
@@ -126,10 +129,13 @@ function readConfig(root: string, environment: Environment): Map<string, string>
   }));
 }
 
+/** The tree is locked meanwhile, and whatever git may be waiting for need not come, in milliseconds. */
+const PATIENCE = 60_000;
+
 function git(root: string, environment: Environment, args: readonly string[], input = ""): { status: number | null; stdout: Buffer } {
   // fsmonitor is a program that the repository's own configuration names; a missing blob must not be fetched over a network.
   const env = { ...withoutGit(environment), GIT_OPTIONAL_LOCKS: "0", GIT_TERMINAL_PROMPT: "0", GIT_NO_LAZY_FETCH: "1", LC_ALL: "C" };
-  const { status, stdout } = spawnSync("git", ["--no-optional-locks", "--no-replace-objects", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", ...args], { cwd: root, env, input, maxBuffer: 1024 * 1024 * 1024, windowsHide: true });
+  const { status, stdout } = spawnSync("git", ["--no-optional-locks", "--no-replace-objects", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", ...args], { cwd: root, env, input, maxBuffer: 1024 * 1024 * 1024, timeout: PATIENCE, killSignal: "SIGKILL", windowsHide: true });
   return { status, stdout: stdout ?? Buffer.alloc(0) };
 }
 
@@ -138,19 +144,11 @@ function gitFolder(root: string): string | undefined {
   const about = statSync(path, { throwIfNoEntry: false });
   if (about === undefined) return undefined;
   if (about.isDirectory()) return path;
+  if (!about.isFile()) return undefined;
   const named = /^gitdir: (.+?)\s*$/.exec(readText(path) ?? "")?.[1];
   return named === undefined ? undefined : resolve(root, named);
 }
 
 function isTrueOrInput(value: string | undefined): boolean {
   return value !== undefined && !["", "false", "no", "off", "0"].includes(value.toLowerCase());
-}
-
-/** Undefined where it is not there or not readable: then nothing is known of it. */
-export function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return undefined;
-  }
 }

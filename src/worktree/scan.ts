@@ -6,14 +6,15 @@
  * A time within two seconds of the look is not trusted, since a further write may leave it as it is (the "racy" entries of
  * git; file systems tick every 4 ms to 2 s): such a file is read, and such a folder listed, at the next look again.
  */
-import { closeSync, constants, fstatSync, lstatSync, openSync, readdirSync, readFileSync, type BigIntStats, type Dirent } from "node:fs";
+import { lstatSync, readdirSync, type BigIntStats, type Dirent } from "node:fs";
 import { join } from "node:path";
 import type { TreePath } from "../checkpoint/model.ts";
 import { isDependencies, isIgnored, isInnards, isLocalSettings, isOwnTemporary, LOCAL_SIZE, withRules } from "./ignore.ts";
 import { Manifest, nameOf, parentOf, type Folder, type Known, type Slot } from "./manifest.ts";
 import { onDisk, pathOf, REPLACED } from "./names.ts";
 import type { GitIndex } from "./git-index.ts";
-import { changesBytes, indexOf, indexTime, kindOf, openRepository, readText } from "./repository.ts";
+import { changesBytes, indexOf, indexTime, kindOf, openRepository } from "./repository.ts";
+import { readPlain, readText } from "./read.ts";
 import type { Environment } from "./state.ts";
 
 export interface ScanOptions {
@@ -447,14 +448,9 @@ class Scan {
   }
 }
 
-/** Nothing is waited for where a pipe has that name, and a link is not followed, as git does it. */
+/** A link is not followed, as git does it. */
 function readRules(path: string | Buffer): string {
-  const file = openSync(path, constants.O_RDONLY | (constants.O_NOFOLLOW ?? 0) | (constants.O_NONBLOCK ?? 0));
-  try {
-    return fstatSync(file).isFile() ? readFileSync(file, "utf8") : "";
-  } finally {
-    closeSync(file);
-  }
+  return readPlain(path, false) ?? "";
 }
 
 /** A file, or a link that leads nowhere, stands where a folder above it was. */

@@ -4,9 +4,10 @@
  * longer than `patience`. Leaves out which tree a folder belongs to (project.ts).
  */
 import { execFile } from "node:child_process";
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { treeOf } from "./project.ts";
+import { readText } from "./read.ts";
 
 export interface TreeState {
   /** Absent where HEAD is no branch, or where there is no git. */
@@ -82,13 +83,4 @@ function readHead(folder: string): TreeState {
 function packed(folder: string, ref: string): string | undefined {
   const line = readText(join(folder, "packed-refs"))?.split("\n").find((each) => each.endsWith(` ${ref}`));
   return line?.split(" ")[0];
-}
-
-/** Undefined where it is not there or not readable: then nothing is known of it. */
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, "utf8");
-  } catch {
-    return undefined;
-  }
 }
