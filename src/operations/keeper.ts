@@ -169,7 +169,9 @@ export class Keeper {
         // And out of the list that each later call goes through: after 400 edits that was 6 ms of 9.
         this.#store.dropCalls(this.root, 1);
       }
-      if (own && slot !== undefined && manifest.contentOf(slot)?.startsWith("git:") === true) this.#own([slot]);
+      const content = own && slot !== undefined ? manifest.contentOf(slot) : undefined;
+      // What the store has lost is still there to be taken again.
+      if (content !== undefined && (content.startsWith("git:") || !this.#store.has(content))) this.#own([slot!]);
       return sealed;
     });
   }
@@ -327,12 +329,21 @@ export class Keeper {
   }
 
   #seal(checkpoint: Omit<NewCheckpoint, "tree" | "time">): Checkpoint | undefined {
-    const sealed = this.#store.seal({ ...checkpoint, tree: this.root, time: this.#options.clock() });
+    const sealed = this.#store.seal({ ...this.#onlyKept(checkpoint), tree: this.root, time: this.#options.clock() });
     if (sealed !== undefined) {
       this.#manifest!.seq = sealed.seq;
       this.#unsaved += 1;
     }
     return sealed;
+  }
+
+  /** Where the store has lost what stood there before, that is said, and everything else goes on. */
+  #onlyKept<C extends Pick<NewCheckpoint, "changes" | "coverage">>(checkpoint: C): C {
+    const lost = new Set(checkpoint.changes.filter(({ before }) => typeof before === "object" && !before.content.startsWith("git:") && !this.#store.has(before.content)));
+    if (lost.size === 0) return checkpoint;
+    const { skipped, more = 0, partial } = checkpoint.coverage;
+    const all = this.#coverage([...[...lost].map(({ path }) => ({ path, reason: "what it was before is no longer in the store" })), ...skipped], partial);
+    return { ...checkpoint, changes: checkpoint.changes.map((change) => (lost.has(change) ? { ...change, before: "unknown" as const } : change)), coverage: more === 0 ? all : { ...all, more: (all.more ?? 0) + more } };
   }
 
   #coverage(skipped: readonly { path: TreePath; reason: string }[], partial?: string): Coverage {

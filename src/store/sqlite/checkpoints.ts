@@ -399,15 +399,15 @@ class SqliteCheckpointStore implements CheckpointStore {
     return row === undefined ? Number(this.#file.sql(insert).run(...values).lastInsertRowid) : Number(row["id"]);
   }
 
-  #insertChanges(seq: number, tree: number, changes: readonly Sealed[]): void {
+  #insertChanges(seq: number, tree: number, changes: readonly Sealed[], again = false): void {
     if (changes.length > CHANGES || new Set(changes.map(({ path }) => path)).size < changes.length) throw refused("too many changes for one checkpoint, or two of one path");
     const insert = this.#file.sql("INSERT INTO change (id, path, before, after, before_content, after_content, stamp) VALUES (?, ?, ?, ?, ?, ?, ?)");
-    for (const [i, { path, before, after, stamp }] of changes.entries()) insert.run(seq * CHANGES + i, this.#pathId(tree, path), packState(before), packState(after), this.#use(before), this.#use(after), packStamp(stamp));
+    for (const [i, { path, before, after, stamp }] of changes.entries()) insert.run(seq * CHANGES + i, this.#pathId(tree, path), packState(before), packState(after), this.#use(before, again), this.#use(after, again), packStamp(stamp));
   }
 
-  #use(state: State): number | null {
+  #use(state: State, again: boolean): number | null {
     const version = versionOf(state);
-    return version === undefined ? null : this.#contents.use(version.content);
+    return version === undefined ? null : this.#contents.use(version.content, again);
   }
 
   #merge(run: readonly number[]): void {
@@ -428,7 +428,7 @@ class SqliteCheckpointStore implements CheckpointStore {
     if (between !== undefined) throw refused(`checkpoint ${Number(between["seq"])} changed a path between two that were to be merged`);
     for (const seq of run.slice(0, -1)) this.#drop(seq);
     this.#deleteChanges(last.seq);
-    this.#insertChanges(last.seq, this.#treeId(last.tree), changes);
+    this.#insertChanges(last.seq, this.#treeId(last.tree), changes, true);
     const { origin, rest } = splitActor(actor);
     this.#file.sql(`UPDATE checkpoint SET flags = flags | ${COMPACTED}, origin = ?, body = ? WHERE seq = ?`).run(this.#originId(origin), packBody(rest, coverage, last), last.seq);
   }

@@ -125,8 +125,8 @@ export class Contents {
     return Number(this.#file.sql(`SELECT sum(length(bytes)) AS n FROM part WHERE ${OF_CONTENT}`).get(id)!["n"] ?? 0);
   }
 
-  /** Under the write lock, for a change that is being sealed: the row of what it names, which from now on is not fresh. */
-  use(id: ContentId): number {
+  /** Under the write lock, for a change that is being sealed: the row of what it names, which from now on is not fresh. `again`: a change named it before, so whether its bytes are still there is not asked. */
+  use(id: ContentId, again = false): number {
     const name = contentName(id);
     if (name === undefined) throw refused(`${id} is no name of a content`);
     let row = this.find(name);
@@ -134,7 +134,7 @@ export class Contents {
       this.#file.sql("INSERT INTO content (name, size, form, fresh) VALUES (?, 0, ?, 0)").run(name, NAMED);
       row = this.find(name);
     }
-    if (row === undefined || (ownHash(id) !== undefined && !this.#isThere(row))) throw refused(`${id} is named by a change and was not put into the store`);
+    if (row === undefined || (!again && ownHash(id) !== undefined && !this.#isThere(row))) throw refused(`${id} is named by a change and was not put into the store`);
     if (row["fresh"] !== 0) this.#file.sql("UPDATE content SET fresh = 0 WHERE id = ?").run(row["id"]!);
     return Number(row["id"]);
   }

@@ -3,7 +3,7 @@
  * its place and taken away only under the database's write lock, so that a row and its file come and go together for
  * every process. Left out: which contents are large, and the rows (contents.ts).
  */
-import { chmodSync, closeSync, constants, copyFileSync, fdatasyncSync, fsyncSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
+import { chmodSync, closeSync, constants, copyFileSync, existsSync, fdatasyncSync, fsyncSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, readSync, renameSync, rmSync, statSync, writeSync } from "node:fs";
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { TidemarkError } from "../../base/errors.ts";
@@ -109,8 +109,9 @@ export class LargeFiles {
 
   sync(hashes: readonly string[]): void {
     for (const hash of hashes) syncFile(this.#pathOf(hash));
-    for (const folder of new Set(hashes.map((hash) => this.#folderOf(hash)))) syncFolder(folder);
-    if (hashes.length > 0) syncFolder(this.#folder);
+    // One that somebody took away holds nothing that could be lost; `check` says so.
+    for (const folder of new Set(hashes.map((hash) => this.#folderOf(hash)))) if (existsSync(folder)) syncFolder(folder);
+    if (hashes.length > 0 && existsSync(this.#folder)) syncFolder(this.#folder);
   }
 
   /** Every large file with its hash, whether or not a row names it. */
