@@ -13,7 +13,7 @@ import { isVersion, type Checkpoint, type ContentId } from "../checkpoint/model.
 import { retain, type Retention, type RetentionRules } from "../checkpoint/retention.ts";
 import type { CheckpointStore, Usage } from "../store/checkpoints.ts";
 import { sweepAsides, type KeptAside } from "../worktree/restore.ts";
-import { treeKey, type Keeper } from "./keeper.ts";
+import { neededUnseen, treeKey, type Keeper } from "./keeper.ts";
 import { sweepWords } from "./tell.ts";
 import { holdingOf } from "./interrupted.ts";
 
@@ -102,14 +102,17 @@ export function* collectGarbage(options: GcOptions): Generator<Progress, Collect
   return { before, after: dryRun ? before : store.usage(), dropped, merged, contents, packed, held, asides };
 }
 
-function neededBy(tree: string, { keeperOf, dryRun }: GcOptions): Set<ContentId> {
-  if (!existsSync(tree)) return new Set();
+function neededBy(tree: string, { home, keeperOf, dryRun }: GcOptions): Set<ContentId> {
+  // Its disk may come back, and its files are as they were then.
+  if (!existsSync(tree)) return neededUnseen(home, tree);
   try {
     const keeper = keeperOf(tree);
     // One that was never looked at by a manifest stands for nothing; looking at it now would be another's work.
     if (!keeper.begun) return new Set();
+    const needed = keeper.needed();
+    // Now that it is known: a keeper that has not looked has nothing to write down.
     if (!dryRun) keeper.save();
-    return keeper.needed();
+    return needed;
   } catch (error) {
     // A folder that is no tree any more, since it became somebody's home.
     if (asTidemarkError(error).code === "TREE_REFUSED") return new Set();

@@ -249,7 +249,7 @@ export class Keeper {
     });
   }
 
-  /** Writes the manifest down, so that the next process need not look at everything. */
+  /** Writes the manifest down, where it is known here, so that the next process need not look at everything. */
   save(): void {
     this.#locking(() => this.#savedNow(true));
   }
@@ -257,13 +257,8 @@ export class Keeper {
   /** Contents that only the manifest, or a file that is about to be written over, stands for. */
   needed(): Set<string> {
     return this.#locking(() => {
-      const manifest = this.#current();
-      const all = new Set<string>();
-      for (const slot of manifest.slots()) {
-        const content = manifest.contentOf(slot);
-        if (content !== undefined) all.add(content);
-      }
-      for (const line of readLines(this.#files.held)) all.add(line);
+      const all = contentsOf(this.#current());
+      for (const line of readLines(this.#files.held)) all.add(heldId(line));
       return all;
     });
   }
@@ -311,7 +306,11 @@ export class Keeper {
         settled.push(id);
         return id;
       },
-      putFile: (path) => this.#store.putFile(path),
+      putFile: (path) => {
+        const id = this.#store.putFile(path);
+        if (id !== undefined) settled.push(id);
+        return id;
+      },
     }, this.#scan);
     // What was taken without a change to show for it is known to the manifest alone.
     const shown = new Set(outcome.changes.flatMap(({ before, after }) => [before, after]).map((state) => (typeof state === "object" ? state.content : "")));
@@ -324,7 +323,7 @@ export class Keeper {
     for (const slot of slots) manifest.doubt(slot);
     const found: Found = { ...EMPTY, began: this.#scan.now(), look: [] };
     for (const slot of slots) found.look.push(...scanPath(manifest, manifest.pathOf(slot), this.#scan).look);
-    const outcome = capture(manifest, found, { put: (bytes) => this.#holding(this.#store.put(bytes)), putFile: (path) => this.#store.putFile(path) }, this.#scan, { own: true });
+    const outcome = capture(manifest, found, { put: (bytes) => this.#holding(this.#store.put(bytes)), putFile: (path) => this.#holding(this.#store.putFile(path)) }, this.#scan, { own: true });
     if (outcome.changes.length > 0) this.#seal({ kind: "prompt", actor: { by: "outside" }, changes: outcome.changes, coverage: this.#coverage(outcome.skipped) });
   }
 
@@ -439,15 +438,15 @@ export class Keeper {
     return latest;
   }
 
-  #holding(id: string): string {
-    this.#hold([id]);
+  #holding<Id extends string | undefined>(id: Id): Id {
+    if (id !== undefined) this.#hold([id]);
     return id;
   }
 
   #hold(ids: readonly string[]): void {
     const fresh = ids.filter((id) => !this.#held.has(id));
     if (fresh.length === 0) return;
-    appendFileSync(this.#files.held, fresh.map((id) => `${id}\n`).join(""), { mode: 0o600 });
+    appendFileSync(this.#files.held, fresh.map((id) => `${id} ${this.#options.pid}\n`).join(""), { mode: 0o600 });
     for (const id of fresh) this.#held.add(id);
   }
 
@@ -456,13 +455,27 @@ export class Keeper {
     const manifest = this.#manifest;
     if (manifest === undefined || (!now && this.#unsaved < Math.max(100, manifest.files / 50))) return;
     writeWhole(this.#files.manifest, manifest.encode(), this.#options.pid);
-    rmSync(this.#files.held, { force: true });
-    this.#held.clear();
+    this.#letGo(manifest);
     this.#unsaved = 0;
   }
 
   #finish(always: boolean): void {
     finishInterrupted({ ...this.#options, always, restored: (actor, written) => this.restored(actor, written) });
+  }
+
+  /** Out of the file of contents goes what is written down by now, and what was of processes that are gone. The others' manifests are in their memory. */
+  #letGo(manifest: Manifest): void {
+    const [lines, own] = [readLines(this.#files.held), new Set(this.#held)];
+    this.#held.clear();
+    if (lines.length === 0) return;
+    const named = contentsOf(manifest);
+    const { pid, isAlive } = this.#options;
+    const left = lines.filter((line) => {
+      const [id, holder] = [heldId(line), Number(line.split(" ")[1])];
+      return !named.has(id) && (holder === pid ? !own.has(id) : holder > 0 && isAlive(holder));
+    });
+    if (left.length === 0) rmSync(this.#files.held, { force: true });
+    else if (left.length < lines.length) writeWhole(this.#files.held, Buffer.from(left.map((line) => `${line}\n`).join("")), pid);
   }
 
   #locking<T>(body: () => T): T {
@@ -487,6 +500,31 @@ export function syncCheckpoints(store: CheckpointStore): void {
   const upTo = store.trees().reduce((most, tree) => Math.max(most, store.newest(tree)), 0);
   store.sync();
   store.setTier(upTo, 2);
+}
+
+/** What `needed` says, of a tree whose folder is not there now: from what is on disk, without a look. */
+export function neededUnseen(home: string, root: string): Set<string> {
+  const key = join(home, "trees", treeKey(root));
+  // First, since it gets shorter once the manifest is written.
+  const held = readLines(`${key}.held`);
+  const manifest = existsSync(`${key}.manifest`) ? Manifest.decode(readFileSync(`${key}.manifest`)) : undefined;
+  const all = manifest === undefined ? new Set<string>() : contentsOf(manifest);
+  for (const line of held) all.add(heldId(line));
+  return all;
+}
+
+function contentsOf(manifest: Manifest): Set<string> {
+  const all = new Set<string>();
+  for (const slot of manifest.slots()) {
+    const content = manifest.contentOf(slot);
+    if (content !== undefined) all.add(content);
+  }
+  return all;
+}
+
+/** Of a line of the file of contents: after it stands who holds it. */
+function heldId(line: string): string {
+  return line.split(" ")[0]!;
 }
 
 const EMPTY: Found = { began: 0n, whole: false, look: [], fresh: [], gone: [], blind: [] };

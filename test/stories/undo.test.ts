@@ -2,6 +2,8 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import { DEFAULT_RULES } from "../../src/checkpoint/retention.ts";
+import { collectGarbage } from "../../src/operations/checkpoint-gc.ts";
 import { Keeper } from "../../src/operations/keeper.ts";
 import { treeWorld, type TreeWorld } from "../tree-world.ts";
 import { installFaults } from "../fuzz/faults.ts";
@@ -109,6 +111,78 @@ test("ignore rules that one process saw change hold for the other", () => {
   w.keeper.look("prompt");
   other.look("prompt");
   expect(other.stateOf("sub/a.log")).toMatchObject({ type: "file" });
+});
+
+test("bytes that are gone from the store: the path is refused by name, and the tree goes on", () => {
+  const large = (fill: number): string => String.fromCharCode(fill).repeat(1 << 20);
+  const w = world({ "big.bin": large(65), "old.bin": large(66), "whole.bin": large(69), "small.txt": "one\n" }, { git: false });
+  w.edit("old.bin", large(67));
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2500);
+  w.keeper.look("prompt");
+  rmSync(join(w.home, "files"), { recursive: true, force: true });
+  w.shell("echo two > big.bin; echo two > small.txt");
+  // Taken again before an edit writes over it.
+  w.edit("whole.bin", "two\n");
+  expect(w.store.checkpoints(w.root).flatMap(({ coverage }) => coverage.skipped)).toEqual([{ path: "big.bin", reason: "what it was before is no longer in the store" }]);
+  w.reopen();
+  const { plan, conflicts } = w.undo();
+  expect(plan.map(({ path, action }) => [path, action])).toContainEqual(["big.bin", "refuse"]);
+  expect(new Set([...plan.filter(({ action }) => action === "refuse"), ...conflicts].map(({ path }) => path))).toEqual(new Set(["big.bin", "old.bin"]));
+  expect([w.read("small.txt"), w.read("big.bin"), w.read("old.bin") === large(67), w.read("whole.bin") === large(69)]).toEqual(["one\n", "two\n", true, true]);
+});
+
+test("checkpoints whose bytes are gone can still be merged", () => {
+  const w = world({ "big.bin": "A".repeat(1 << 20) }, { git: false });
+  w.edit("big.bin", "B".repeat(1 << 20));
+  w.edit("big.bin", "small\n");
+  rmSync(join(w.home, "files"), { recursive: true, force: true });
+  const [first, second] = w.store.checkpoints(w.root).slice(-2);
+  w.store.merge([[first!.seq, second!.seq]]);
+  expect(w.store.changes(second!.seq)).toMatchObject([{ path: "big.bin", before: { size: 1 << 20 }, after: { size: 6 } }]);
+});
+
+/** As a background process does it, a few times in a day. */
+function tidyForADay(w: TreeWorld): void {
+  for (let hours = 0; hours <= 12; hours += 3) for (const _ of collectGarbage({ store: w.store, home: w.home, rules: DEFAULT_RULES, dryRun: false, clock: () => Date.now() + hours * 3_600_000, slice: 50, keeperOf: () => another(w) }));
+}
+
+test("a tree whose disk is away for a day is there as it was when it is back", () => {
+  const w = world({ "a.txt": "my only copy\n".repeat(50) }, { git: false });
+  w.keeper.save();
+  tidyForADay(w);
+  renameSync(w.root, `${w.root}.away`);
+  tidyForADay(w);
+  renameSync(`${w.root}.away`, w.root);
+  w.reopen();
+  w.shell("rm a.txt");
+  w.undo();
+  expect(w.read("a.txt")).toBe("my only copy\n".repeat(50));
+});
+
+test("what one process took of a file before an edit that came to nothing stays, whoever else saves and tidies", () => {
+  const w = world({ "clean.txt": "committed\n".repeat(30) });
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2500);
+  w.git("status");
+  rmSync(join(w.home, "trees"), { recursive: true });
+  w.reopen();
+  w.keeper.begin();
+  expect(w.keeper.stateOf("clean.txt")).toMatchObject({ content: expect.stringMatching(/^git:/) });
+  w.keeper.lookAt("clean.txt", "prompt", { own: true });
+  expect(w.keeper.stateOf("clean.txt")).toMatchObject({ content: expect.stringMatching(/^sha256:/) });
+  const other = another(w);
+  other.look("turn");
+  other.save();
+  tidyForADay(w);
+  w.edit("clean.txt", "agent\n");
+  w.undo();
+  expect(w.read("clean.txt")).toBe("committed\n".repeat(30));
+});
+
+test("a file of mine whose name begins as a restore's own do is looked after", () => {
+  const w = world({ ".tidemark-notes.md": "mine\n" }, { git: false });
+  w.shell("rm .tidemark-notes.md");
+  w.undo();
+  expect(w.tree()).toEqual({ ".tidemark-notes.md": "644 mine\n" });
 });
 
 test("an ignored file of the user's that a command writes anew and stops ignoring is not its making: the undo does not delete it", () => {

@@ -210,7 +210,6 @@ class InProcessCheckpointStore implements CheckpointStore {
       if (memory.began !== undefined) memory.generation++;
       memory.began = clock();
     }
-    for (const content of keep) this.#settle(content);
     const used = this.#used();
     let dropped = 0;
     for (const [id, { fresh }] of memory.contents) {

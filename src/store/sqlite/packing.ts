@@ -96,17 +96,13 @@ export class Packing {
     const upTo = Number(this.#file.sql("SELECT max(seq) AS seq FROM checkpoint").get()?.["seq"] ?? 0);
     const live = this.#ids("SELECT before_content AS id FROM change UNION SELECT after_content FROM change");
     const whole = this.#ids("SELECT after_content AS id, max(change.id) FROM change GROUP BY path");
-    const takenUp: number[] = [];
     for (const id of keep) {
       const hash = ownHash(id);
       const row = hash === undefined ? undefined : this.#contents.find(Buffer.from(hash, "hex"));
       if (row === undefined) continue;
       live.add(Number(row["id"]));
       whole.add(Number(row["id"]));
-      if (row["fresh"] !== 0) takenUp.push(Number(row["id"]));
     }
-    // Whoever keeps them knows of them, so they need no grace once they are let go.
-    if (takenUp.length > 0) this.#transactions.write(() => this.#file.sql("UPDATE content SET fresh = 0 WHERE id IN (SELECT value FROM json_each(?))").run(JSON.stringify(takenUp)));
     const generation = this.#contents.generation();
     const fresh = this.#file.sql("SELECT fresh FROM content WHERE id = ?");
     const dead = [...this.#ids("SELECT id FROM content")].filter((id) => !live.has(id) && isOver(Number(fresh.get(id)?.["fresh"] ?? generation), generation));
