@@ -121,7 +121,7 @@ class Capture {
         stat = now;
         continue;
       }
-      if ("reason" in content) return this.#skip(slot, path, stat, before, content.reason, isNew || wasPending);
+      if ("reason" in content) return this.#skip(slot, path, stat, before, content.reason, isNew || wasPending, content.later);
       const sameBytes = known !== undefined && (known === content.id || content.blob === known);
       manifest.stamp(slot, stat, this.#found.began - RACY);
       manifest.settle(slot, content.id);
@@ -133,7 +133,7 @@ class Capture {
       this.#changes.push({ path, before, after: manifest.stateOf(slot), stamp: manifest.stampOf(slot), ...(moved && { moved }) });
       return;
     }
-    this.#skip(slot, path, stat, before, "changed while it was read", isNew || wasPending);
+    this.#skip(slot, path, stat, before, "changed while it was read", isNew || wasPending, true);
   }
 
   /** It was there a moment ago. */
@@ -145,24 +145,26 @@ class Capture {
     }
   }
 
-  #skip(slot: Slot, path: TreePath, stat: BigIntStats, before: State, reason: string, isNew: boolean): void {
+  /** `later`: the reason passes without a change of the file, so the next look tries again. */
+  #skip(slot: Slot, path: TreePath, stat: BigIntStats, before: State, reason: string, isNew: boolean, later = false): void {
     const manifest = this.#manifest;
     const known = manifest.reasons.get(path);
     manifest.stamp(slot, stat, this.#found.began - RACY);
     manifest.skip(slot, reason);
+    if (later) manifest.doubt(slot);
     if (known !== reason) this.#skipped.push({ path, reason });
     // Nothing was known before and nothing is now.
     if (isNew ? before === "absent" && this.#manifest.scanned !== 0n : typeof before === "object") this.#changes.push({ path, before, after: "unknown" });
   }
 
   /** `blob`: what the repository may hold it as; where that is so, it is not kept here. */
-  #bytes(where: string | Buffer, path: TreePath, stat: BigIntStats, blob: ContentId | undefined, known?: ContentId): { id: ContentId; blob?: ContentId; /** Where the repository holds them. */ bytes?: Buffer } | { reason: string } | "again" {
+  #bytes(where: string | Buffer, path: TreePath, stat: BigIntStats, blob: ContentId | undefined, known?: ContentId): { id: ContentId; blob?: ContentId; /** Where the repository holds them. */ bytes?: Buffer } | { reason: string; later?: boolean } | "again" {
     const size = Number(stat.size);
     try {
       if (!stat.isSymbolicLink() && !stat.isFile()) return { reason: "no file (a pipe, socket or device)" };
       if (size > this.#limits.file) return { reason: `larger than ${Math.round(this.#limits.file / MEBIBYTE)} MiB` };
       const isBlob = blob?.startsWith("git:") === true || (known?.startsWith("git:") === true && size >= LARGE);
-      if (!isBlob && this.#taken + size > this.#limits.all) return { reason: `beyond ${Math.round(this.#limits.all / MEBIBYTE)} MiB in one checkpoint` };
+      if (!isBlob && this.#taken + size > this.#limits.all) return { reason: `beyond ${Math.round(this.#limits.all / MEBIBYTE)} MiB in one checkpoint`, later: true };
       if (stat.isFile() && size >= LARGE && !isBlob) {
         const id = this.#keep.putFile(where);
         const after = lstatSync(where, { bigint: true, throwIfNoEntry: false });
@@ -180,7 +182,8 @@ class Capture {
       const { code } = error as NodeJS.ErrnoException;
       if (code === "ENOENT" || code === "ENOTDIR" || code === "ELOOP" || code === "EINVAL" || code === "ENXIO") return "again";
       if (code === "EACCES" || code === "EPERM") return { reason: "may not be read" };
-      if (code === "EIO" || code === "ESTALE" || code === "EBUSY" || code === "ETXTBSY" || code === "EISDIR") return { reason: `cannot be read (${code})` };
+      if (code === "EBUSY" || code === "ETXTBSY" || code === "ESTALE") return { reason: `cannot be read (${code})`, later: true };
+      if (code === "EIO" || code === "EISDIR") return { reason: `cannot be read (${code})` };
       throw error;
     }
   }
