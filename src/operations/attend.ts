@@ -178,8 +178,10 @@ export class Attendant {
     if (effect !== "path") return { effect, background };
     // The tree goes by its real path, and a tool by whatever name someone gave it.
     const place = realPlace(resolve(cwd, path ?? ""));
+    const kind = kindOf(place);
+    if (kind === "nothing") return { effect: "none", background };
     // Some tools write through a link, others put a file in its place.
-    if (lstatSync(place, { throwIfNoEntry: false })?.isSymbolicLink() === true) return { effect: "any", background };
+    if (kind !== "plain") return { effect: "any", background };
     const inside = inTree(this.#keeper.root, place);
     return inside === undefined ? { effect: "none", background } : { effect, path: inside, background };
   }
@@ -244,15 +246,41 @@ export class Afterwards {
 
   attend(open: (cwd: string) => { readonly attendant: Attendant; readonly keeper: Keeper } | undefined): void {
     const trees = new Map<Attendant, Keeper>();
+    const failed: unknown[] = [];
+    // The payloads have left the spool: what one tree comes to grief over must not be lost for the others.
+    const each = (body: () => void): void => {
+      try {
+        body();
+      } catch (error) {
+        failed.push(error);
+      }
+    };
     for (const { what, time } of this.#said) {
-      const tree = open(what.cwd);
-      if (tree === undefined) continue;
-      trees.set(tree.attendant, tree.keeper);
-      tree.attendant.note(what, time);
+      each(() => {
+        const tree = open(what.cwd);
+        if (tree === undefined) return;
+        trees.set(tree.attendant, tree.keeper);
+        tree.attendant.note(what, time);
+      });
     }
     for (const [attendant, keeper] of trees) {
-      attendant.look("turn");
-      keeper.save();
+      each(() => {
+        attendant.look("turn");
+        keeper.save();
+      });
     }
+    if (failed.length > 0) throw failed[0];
+  }
+}
+
+/** Nothing where no file can have that name, so that no tool wrote it; unclear where it cannot be told. */
+function kindOf(place: string): "nothing" | "unclear" | "link" | "plain" {
+  try {
+    return lstatSync(place, { throwIfNoEntry: false })?.isSymbolicLink() === true ? "link" : "plain";
+  } catch (error) {
+    // A NUL in it, or longer than any file system takes.
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    return code === "ERR_INVALID_ARG_VALUE" || code === "ENAMETOOLONG" ? "nothing" : "unclear";
   }
 }

@@ -97,7 +97,9 @@ class Scan {
     const manifest = this.#manifest;
     const top = manifest.folders.get("") ?? manifest.addFolder("", undefined);
     this.#rule();
-    if (lstatSync(this.#options.root, STAT)?.isDirectory() !== true) {
+    const root = this.#statOf(this.#options.root, "");
+    if (root === "blind") return this.#found;
+    if (root?.isDirectory() !== true) {
       this.#found.blind.push({ path: "", reason: "the folder is not there" });
       return this.#found;
     }

@@ -34,7 +34,8 @@ export function told(payload: unknown): Told | undefined {
   if (!isRecord(payload)) return undefined;
   const kind = KINDS[text(payload["hook_event_name"]) ?? ""];
   const [session, cwd] = [text(payload["session_id"]), text(payload["cwd"])];
-  if (kind === undefined || session === undefined || session === "" || cwd === undefined || cwd === "") return undefined;
+  // Nobody works in a folder with a NUL in its name.
+  if (kind === undefined || session === undefined || session === "" || cwd === undefined || cwd === "" || cwd.includes("\0")) return undefined;
   const [turn, thread, id, tool] = [text(payload["prompt_id"]), text(payload["agent_id"]), text(payload["tool_use_id"]), text(payload["tool_name"])];
   const isCall = kind === "before" || kind === "after" || kind === "ask";
   // Who is asked is told the tool and its input, and not which call it is.
