@@ -326,7 +326,12 @@ describe("random histories", () => {
           const own = layers.get(path)!;
           if (redone === undefined) {
             const keep = own.findLastIndex((layer) => layer.turn !== `${session}/${t}`) + 1;
-            const gone = own.splice(keep);
+            let gone = own.splice(keep);
+            // Created and taken away again: nothing is put back, so nothing tells later that it was undone.
+            if (gone.length > 0 && JSON.stringify(stateOf(path)) === JSON.stringify(gone.at(-1)!.state)) {
+              own.push(...gone);
+              gone = [];
+            }
             off.set(path, { under: [...own], off: gone });
           } else {
             const was = undos.get(redone.id)!.get(path);
