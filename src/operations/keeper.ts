@@ -51,6 +51,8 @@ export interface Asked {
 /** No call of an agent goes on for so long, in milliseconds, where it is not known whose process it is. */
 const ABANDONED = 6 * 3_600_000;
 
+const SECOND = 1000;
+
 /** How many contents one transaction may take: each is written while other trees wait. */
 const TOGETHER = 200;
 
@@ -68,6 +70,8 @@ export class Keeper {
   readonly #held = new Set<string>();
   /** Calls whose changes have been sealed: what a slow clock puts into their time is of the next one. */
   readonly #over = new Set<string>();
+  /** To be said with what is sealed next. */
+  #setBack: string | undefined;
 
   /** Throws TREE_REFUSED for a tree that is none. */
   constructor(options: KeeperOptions) {
@@ -142,10 +146,12 @@ export class Keeper {
   look(kind: Kind, asked: Asked = {}): Checkpoint[] {
     return this.#locking(() => {
       const manifest = this.#current();
-      const since = Number(manifest.scanned / 1_000_000n);
+      const { since, ahead } = this.#before(manifest);
       const sealed = this.#take(scan(manifest, this.#scan), kind, since, asked);
       // The rules of what is looked after were changed by what was found.
       if (manifest.doubtful) sealed.push(...this.#take(scan(manifest, this.#scan), kind, since, asked));
+      // What ended by a clock that was ahead would be over in the future.
+      for (const id of ahead) this.callFailed(id);
       const began = Number(manifest.scanned / 1_000_000n);
       for (const { id, ended, background } of this.#store.calls(this.root)) if (ended !== undefined && ended <= began && background !== true) this.#over.add(id);
       // Gone from the store as well: another process knows nothing of what is over here.
@@ -159,7 +165,7 @@ export class Keeper {
   lookAt(path: TreePath, kind: Kind, { own = false, call, asked = {} }: { own?: boolean; call?: string; asked?: Asked } = {}): Checkpoint[] {
     return this.#locking(() => {
       const manifest = this.#current();
-      const since = Number(manifest.scanned / 1_000_000n);
+      const { since } = this.#before(manifest);
       const sealed = this.#take(scanPath(manifest, path, this.#scan), kind, since, asked);
       const slot = manifest.slotOf(path);
       if (call !== undefined) {
@@ -220,6 +226,7 @@ export class Keeper {
   restored(actor: Actor, written: ReadonlyMap<TreePath, State>): Checkpoint | undefined {
     return this.#locking(() => {
       const manifest = this.#current();
+      this.#before(manifest);
       let first: Checkpoint | undefined;
       const [own, others]: [Captured[], Captured[]] = [[], []];
       const skipped: { path: TreePath; reason: string }[] = [];
@@ -265,6 +272,21 @@ export class Keeper {
 
   // ---- inside ----
 
+  /**
+   * When the look before was, in milliseconds since 1970. A clock that has been set back since does not tell: then it was
+   * before any call that is known of by the clock as it is now, and at the latest now. `ahead`: calls that ended by the other.
+   */
+  #before(manifest: Manifest): { since: number; ahead: readonly string[] } {
+    const [{ scanned }, now] = [manifest, this.#scan.now()];
+    if (scanned <= now) return { since: Number(scanned / 1_000_000n), ahead: [] };
+    const [behind, today] = [Number((scanned - now) / 1_000_000_000n), this.#options.clock()];
+    if (behind > 0) this.#setBack = `the clock was set back by ${behind} s or more: whose a change is may be wrong`;
+    const calls = this.#store.calls(this.root).filter(({ id }) => !this.#over.has(id));
+    const first = calls.reduce((least, { started }) => Math.min(least, started), today);
+    manifest.scanned = BigInt(Math.floor(first)) * 1_000_000n;
+    return { since: 0, ahead: calls.flatMap(({ id, ended, background }) => (ended !== undefined && ended > today && background !== true ? [id] : [])) };
+  }
+
   #take(found: Found, kind: Kind, since: number, asked: Asked): Checkpoint[] {
     if (found.look.length + found.fresh.length + found.gone.length + found.blind.length === 0) return [];
     const work = (): Checkpoint[] => {
@@ -278,9 +300,10 @@ export class Keeper {
         // What could not be looked at is nobody's change: it is said by the last of them.
         const own = skipped.filter(({ path }) => paths.has(path) || (i === groups.length - 1 && !changed.has(path)));
         const whose = asked.actor !== undefined && actor.by === "outside" ? asked.actor : actor;
-        const one = this.#seal({ kind: whose.by === "outside" && kind === "call" ? "prompt" : kind, actor: whose, changes: made, coverage: this.#coverage(own, asked.partial), ...(isMeant(whose, asked) ? rest(asked) : {}) });
+        const one = this.#seal({ kind: whose.by === "outside" && kind === "call" ? "prompt" : kind, actor: whose, changes: made, coverage: this.#coverage(own, asked.partial ?? this.#setBack), ...(isMeant(whose, asked) ? rest(asked) : {}) });
         if (one !== undefined) sealed.push(one);
       }
+      if (sealed.length > 0) this.#setBack = undefined;
       return sealed;
     };
     return found.look.length + found.fresh.length <= TOGETHER ? this.#store.write(work) : work();
@@ -290,10 +313,12 @@ export class Keeper {
   #running(): RunningCall[] {
     const { clock, isAlive } = this.#options;
     return this.#store.calls(this.root).filter(({ id }) => !this.#over.has(id)).map((call) => {
-      const { client, started, ended } = call;
-      const lost = ended === undefined && (client === undefined ? clock() - started > ABANDONED : !isAlive(client, started));
+      const { client, ended } = call;
+      // The clock was set back while it ran: it began before all that it did.
+      const started = call.started > Math.min(ended ?? Infinity, clock()) + SECOND ? 0 : call.started;
+      const lost = ended === undefined && (client === undefined ? clock() - call.started > ABANDONED : !isAlive(client, call.started));
       if (lost) this.#store.callEnded(this.root, call.id, clock(), false);
-      return lost ? { ...call, background: true } : call;
+      return { ...call, ...(started !== call.started && { started }), ...(lost && { background: true }) };
     });
   }
 

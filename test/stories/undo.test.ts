@@ -1,7 +1,7 @@
 /** What the fuzzer of undo (test/fuzz/) found, each as short as it gets. The tree is real and so is the store. */
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { DEFAULT_RULES } from "../../src/checkpoint/retention.ts";
 import { collectGarbage } from "../../src/operations/checkpoint-gc.ts";
 import { Keeper } from "../../src/operations/keeper.ts";
@@ -193,4 +193,54 @@ test("an ignored file of the user's that a command writes anew and stops ignorin
   w.shell("sed -i s/year/week/ thesis.dat own/notes; echo > .gitignore; echo new > made.dat");
   w.undo();
   expect(w.tree()).toEqual({ ".gitignore": "644 *.dat\nown/\n", "thesis.dat": "644 last week\n", "own/notes": "644 last week\n" });
+});
+
+describe("a clock that is set back an hour", () => {
+  function clocked(): { w: TreeWorld; setBack: () => void } {
+    const w = treeWorld(onTestFinished, { git: false });
+    let ahead = 3_600_000;
+    w.keeper = new Keeper({ store: w.store, home: w.home, root: w.root, environment: {}, userHome: "/nobody", clock: () => Date.now() + ahead, pid: process.pid, isAlive: () => true });
+    w.write("a.txt", "one\n");
+    w.keeper.look("prompt");
+    return { w, setBack: () => void (ahead = 0) };
+  }
+  const told = (w: TreeWorld): unknown => w.store.checkpoints(w.root).slice(1).map(({ seq, actor, coverage }) => [actor.by, w.store.changes(seq).map(({ path, before }) => [path, typeof before === "object" ? "known" : before]), coverage.partial?.slice(0, 22)]);
+  const wanted = [["agent", [["a.txt", "known"], ["b.txt", "absent"]], "the clock was set back"]];
+
+  test("before a command: what the agent does is the agent's, and goes with the undo", () => {
+    const { w, setBack } = clocked();
+    setBack();
+    w.shell("echo two > a.txt; echo new > b.txt");
+    expect(told(w)).toEqual(wanted);
+    w.undo();
+    expect(w.tree()).toEqual({ "a.txt": "644 one\n" });
+    // From here on there is nothing to be said.
+    w.prompt();
+    w.shell("echo three > a.txt");
+    expect(w.store.checkpoints(w.root).at(-1)).toMatchObject({ actor: { by: "agent" }, coverage: { skipped: [] } });
+    expect(w.store.checkpoints(w.root).at(-1)!.coverage.partial).toBeUndefined();
+  });
+
+  test("and no look before it", () => {
+    const { w, setBack } = clocked();
+    setBack();
+    w.keeper.callBegan({ id: "c", tool: "Bash", session: "s1", agent: "claude-code", started: Date.now() });
+    w.write("a.txt", "two\n");
+    w.write("b.txt", "new\n");
+    w.keeper.callEnded("c", Date.now(), false);
+    w.keeper.look("call");
+    expect(told(w)).toEqual(wanted);
+  });
+
+  test("while a command runs: what it changed is its doing, and what is deleted later is not", () => {
+    const { w, setBack } = clocked();
+    w.keeper.callBegan({ id: "c", tool: "Bash", session: "s1", agent: "claude-code", started: Date.now() + 3_600_000 });
+    setBack();
+    w.write("a.txt", "two\n");
+    w.keeper.callEnded("c", Date.now(), false);
+    w.keeper.look("call");
+    rmSync(join(w.root, "a.txt"));
+    w.keeper.look("prompt");
+    expect(told(w)).toEqual([["agent", [["a.txt", "known"]], "the clock was set back"], ["outside", [["a.txt", "known"]], undefined]]);
+  });
 });
