@@ -6,7 +6,7 @@
  * Left out: words of sessions (forget.ts), the agent's own files, and copies at a remote.
  */
 import { TidemarkError } from "../base/errors.ts";
-import { isVersion, type TreePath } from "../checkpoint/model.ts";
+import { isVersion, type ContentId, type State, type TreePath } from "../checkpoint/model.ts";
 import { forgetAsides } from "../worktree/restore.ts";
 import { within } from "./compare.ts";
 import { holdingOf } from "./interrupted.ts";
@@ -31,6 +31,27 @@ export function forgettable({ store, keeper }: UndoDeps, paths: readonly TreePat
   // What has never changed, and is not the user's repository's.
   for (const path of present) if (!counts.has(path)) counts.set(path, 0);
   return [...counts].map(([path, changes]) => ({ path, changes, there: present.has(path) })).sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+/** Where else bytes of these are kept, as paths of this tree or absolute ones of another: there they stay. */
+export function keptElsewhere({ store, keeper }: UndoDeps, found: readonly Forgettable[]): string[] {
+  const [paths, contents] = [new Set(found.map(({ path }) => path)), new Set<ContentId>()];
+  const note = (state: State | undefined): void => {
+    if (state !== undefined && isVersion(state) && state.size > 0 && !state.content.startsWith("git:")) contents.add(state.content);
+  };
+  const states = keeper.states();
+  const changes = store.changesAfter(keeper.root, 0);
+  for (const path of paths) note(states.get(path));
+  for (const { path, before, after } of changes) if (paths.has(path)) [before, after].forEach(note);
+  const others = new Set<string>();
+  const isKept = (state: State): boolean => isVersion(state) && contents.has(state.content);
+  for (const [path, state] of states) if (!paths.has(path) && isKept(state)) others.add(path);
+  for (const { path, before, after } of changes) if (!paths.has(path) && (isKept(before) || isKept(after))) others.add(path);
+  for (const tree of store.trees()) {
+    if (tree === keeper.root) continue;
+    for (const { path, before, after } of store.changesAfter(tree, 0)) if (isKept(before) || isKept(after)) others.add(`${tree}/${path}`);
+  }
+  return [...others].sort();
 }
 
 /** Gives how many changes were altered. */

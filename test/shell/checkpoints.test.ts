@@ -352,6 +352,15 @@ test("forget -- PATH erases the bytes of every version, and work goes on; a file
   expect(w.world.read("there.txt")).toBe("harmless now\n");
   expect(await ask(w.at, ["undo", "--turn", "1", "--", "there.txt"])).toMatchObject({ code: 1, data: { applied: false } });
   expect((await ask(w.at, ["verify"])).data.problems).toEqual([]);
+  // The same bytes under another name, and copies somewhere else: neither is reached, and both are said.
+  w.edit("one.txt", "token-token\n");
+  w.edit("two.txt", "token-token\n");
+  await w.told();
+  const elsewhere = join(w.world.root, "..", "copies");
+  mkdirSync(elsewhere);
+  expect(await ask(w.at, ["remote", elsewhere])).toMatchObject({ code: 0 });
+  const { warnings } = await ask(w.at, ["forget", "--", "one.txt"]);
+  expect(warnings).toEqual([expect.stringContaining("keeps it again"), expect.stringContaining("under two.txt"), expect.stringContaining(elsewhere)]);
   expect(await ask(w.at, ["forget", "--yes", "--", "nonesuch"])).toMatchObject({ code: 0, data: { applied: false, paths: [] } });
   expect(await ask(w.at, ["forget", "--yes", "--", "."])).toMatchObject({ code: 1, error: { code: "FORGET_NEEDS_TARGET" } });
 });

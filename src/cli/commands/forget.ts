@@ -3,7 +3,7 @@ import { TidemarkError } from "../../base/errors.ts";
 import { clip, plural, printable } from "../../base/text.ts";
 import { searchable } from "../../event/text.ts";
 import { findForgettable, forget, stays } from "../../operations/forget.ts";
-import { forgettable, forgetPaths } from "../../operations/forget-path.ts";
+import { forgettable, forgetPaths, keptElsewhere } from "../../operations/forget-path.ts";
 import { readRemote } from "../../operations/settings.ts";
 import type { CommandSpec, Context } from "../command.ts";
 import { inKeptTree, treePaths } from "../trees.ts";
@@ -80,6 +80,10 @@ function forgetInTree(given: readonly string[], yes: boolean, context: Context):
     }
     const there = found.filter((each) => each.there);
     if (there.length > 0) terminal.warn(`${there.length === 1 ? "one file" : `${there.length} files`} of this still ${there.length === 1 ? "stands" : "stand"} in the tree, and the next checkpoint keeps ${there.length === 1 ? "it" : "them"} again: delete or move ${there.length === 1 ? "it" : "them"} first, or have git ignore ${there.length === 1 ? "it" : "them"}`);
+    const others = keptElsewhere(tree, found);
+    if (others.length > 0) terminal.warn(`the same bytes are kept under ${others.slice(0, 10).map((path) => printable(path.toWellFormed())).join(", ")}${others.length > 10 ? ` and ${others.length - 10} more` : ""} as well, and stay there: name ${others.length === 1 ? "it" : "them"}, too`);
+    const { folder } = readRemote(home) ?? {};
+    if (folder !== undefined) terminal.warn(`copies in ${folder} are not reached: delete them there`);
     if (!yes) {
       if (!terminal.json) {
         terminal.line(`The bytes of ${plural(found.length, "file")} would be erased from the checkpoints for good:`);
@@ -90,8 +94,6 @@ function forgetInTree(given: readonly string[], yes: boolean, context: Context):
     }
     const altered = forgetPaths(tree, found, Date.now());
     tree.keeper.save();
-    const { folder } = readRemote(home) ?? {};
-    if (folder !== undefined) terminal.warn(`copies in ${folder} are not reached: delete them there`);
     terminal.answer({ ...data, changes: altered, applied: true }, () => terminal.line(`${plural(found.length, "file")} erased from the checkpoints for good, in ${plural(altered, "change")}. Transcripts and the log may still tell of them: tidemark forget --matching TEXT.`));
     return 0;
   });
