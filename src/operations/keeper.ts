@@ -288,7 +288,7 @@ export class Keeper {
   }
 
   #take(found: Found, kind: Kind, since: number, asked: Asked): Checkpoint[] {
-    if (found.look.length + found.fresh.length + found.gone.length + found.blind.length === 0) return [];
+    if (found.look.length + found.fresh.length + found.gone.length + (found.away?.length ?? 0) + found.blind.length === 0) return [];
     const work = (): Checkpoint[] => {
       const { changes, skipped } = this.#captured(found);
       const calls = changes.length === 0 ? [] : this.#running();

@@ -75,9 +75,10 @@ class Capture {
   }
 
   run(): Outcome {
-    const { look, fresh, gone, blind, began, whole } = this.#found;
+    const { look, fresh, gone, away = [], blind, began, whole } = this.#found;
     const manifest = this.#manifest;
     for (const slot of gone) this.#leave(slot);
+    for (const slot of away) this.#letGo(slot);
     for (const { slot, stat, lost } of look) this.#read(slot, stat, manifest.stateOf(slot), false, lost);
     // What was there before the last look, out of sight, is not this one's making: nothing may take it away again.
     for (const { slot, stat, earlier, moved } of fresh) this.#read(slot, stat, earlier ? "unknown" : "absent", true, false, moved);
@@ -99,6 +100,16 @@ class Capture {
     if (path === undefined) return;
     this.#changes.push({ path, before: this.#manifest.stateOf(slot), after: "absent" });
     this.#manifest.remove(slot);
+  }
+
+  /** What stands there is for others to say. */
+  #letGo(slot: Slot): void {
+    const [path, before] = [this.#manifest.pathOf(slot), this.#manifest.stateOf(slot)];
+    this.#manifest.remove(slot);
+    // Another process has said it.
+    if (before === "unknown") return;
+    this.#changes.push({ path, before, after: "unknown" });
+    this.#skipped.push({ path, reason: "in a linked worktree now, a tree of its own" });
   }
 
   #read(slot: Slot, seen: BigIntStats, before: State, isNew: boolean, lost = false, moved = false): void {

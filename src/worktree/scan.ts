@@ -36,6 +36,8 @@ export interface Found {
   /** Not known before. `earlier`: they were there at the last look, out of sight: moved in from where nothing is kept, or no longer ignored. */
   readonly fresh: { readonly slot: Slot; readonly stat: BigIntStats; readonly earlier: boolean; /** A file that stood under another name at the last look. */ readonly moved: boolean }[];
   readonly gone: Slot[];
+  /** Still there, but looked after no more: the folder above is a tree of its own by now. */
+  readonly away?: Slot[];
   /** What could not be looked at. */
   readonly blind: { readonly path: TreePath; readonly reason: string }[];
 }
@@ -90,7 +92,7 @@ class Scan {
     this.#options = options;
     const began = options.now();
     this.#racyFrom = began - RACY;
-    this.#found = { began, whole, look: [], fresh: [], gone: [], blind: [] };
+    this.#found = { began, whole, look: [], fresh: [], gone: [], away: [], blind: [] };
   }
 
   run(): Found {
@@ -229,7 +231,7 @@ class Scan {
     const isRepository = has(".git");
     // A linked worktree inside this tree is a tree of its own.
     if (isRepository && folder.path !== "" && kindOf(join(this.#options.root, folder.path)) === "worktree") {
-      this.#found.gone.push(...manifest.removeFolder(folder));
+      this.#found.away!.push(...manifest.removeFolder(folder));
       return;
     }
     this.#ruleFolder(folder, isRepository, has(".gitignore"));

@@ -195,6 +195,19 @@ test("an ignored file of the user's that a command writes anew and stops ignorin
   expect(w.tree()).toEqual({ ".gitignore": "644 *.dat\nown/\n", "thesis.dat": "644 last week\n", "own/notes": "644 last week\n" });
 });
 
+test("a folder that a command makes the root of a linked worktree is not gone: what became of its files is not known, and is said", () => {
+  const w = world({ "docs/notes.md": "mine\n", "docs/deep/more.md": "mine\n" });
+  w.shell(`mkdir -p .git/worktrees/docs; echo "gitdir: ${w.root}/.git/worktrees/docs" > docs/.git; echo agent > docs/notes.md`);
+  const [last] = w.store.checkpoints(w.root).slice(-1);
+  const paths = ["docs/deep/more.md", "docs/notes.md"];
+  expect(w.store.changes(last!.seq).map(({ path, after }) => [path, after]).sort()).toEqual(paths.map((path) => [path, "unknown"]));
+  expect(last!.coverage.skipped.map(({ path, reason }) => [path, reason]).sort()).toEqual(paths.map((path) => [path, "in a linked worktree now, a tree of its own"]));
+  expect(w.undo().plan.map(({ path, action }) => [path, action]).sort()).toEqual(paths.map((path) => [path, "refuse"]));
+  expect(w.tree()).toMatchObject({ "docs/notes.md": "644 agent\n", "docs/deep/more.md": "644 mine\n" });
+  w.prompt();
+  expect(w.store.checkpoints(w.root).at(-1)!.seq).toBe(last!.seq);
+});
+
 describe("a clock that is set back an hour", () => {
   function clocked(): { w: TreeWorld; setBack: () => void } {
     const w = treeWorld(onTestFinished, { git: false });
