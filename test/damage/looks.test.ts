@@ -19,7 +19,7 @@ import { start } from "./processes.ts";
 
 afterAll(removeLooker);
 
-const KILLS = Number(process.env["TIDEMARK_KILLS"] ?? 40);
+const KILLS = Number(process.env["TIDEMARK_KILLS"] ?? 16);
 
 /** A tree whose keeper sees who is alive: here others are killed. */
 function world(): TreeWorld {

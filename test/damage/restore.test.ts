@@ -21,7 +21,7 @@ import { randomFrom, seedOf } from "./batches.ts";
 import { start, type Ended } from "./processes.ts";
 import { differences, readTree, treeOf, writeTree, type Tree } from "./trees.ts";
 
-const KILLS = Number(process.env["TIDEMARK_KILLS"] ?? 60);
+const KILLS = Number(process.env["TIDEMARK_KILLS"] ?? 30);
 
 let script: string;
 let cache: string;
