@@ -92,7 +92,7 @@ export function treeWorld(cleanUp: (work: () => void) => void, { git = true }: {
     undo: ({ n = 1, call, session, redo = false, checkpoint, paths = [], mode = "keep", dryRun = false } = {}) => {
       const wanted: Wanted = redo ? { verb: "redo" } : checkpoint !== undefined ? { verb: "restore", checkpoint } : call !== undefined ? { verb: "undo", call } : { verb: "undo", turns: lastTurns(store, root, n, session) };
       restores += 1;
-      return undo(wanted, { mode, dryRun, paths, id: `r${process.pid}-${restores}` }, { keeper: world.keeper, store, home, pid: process.pid });
+      return undo(wanted, { mode, dryRun, paths, id: (process.pid * 1_000_000 + restores).toString(16).padStart(12, "0") }, { keeper: world.keeper, store, home, pid: process.pid });
     },
     tree: () => contents(root),
     reopen: () => void (world.keeper = keeper()),

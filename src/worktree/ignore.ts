@@ -52,7 +52,10 @@ export function isLocalSettings(name: string): boolean {
   return LOCAL.test(name);
 }
 
-/** What a restore writes beside a file while it works, or leaves as the other side's copy. */
+/** As restore-path.ts names them, by the restore's id (12 hexadecimal digits) and the number of its step. */
+const OWN_TEMPORARY = /^\.tidemark-[0-9a-f]{12}-\d+(?:\.aside|\.link)?$/;
+
+/** What a restore writes beside a file while it works. Whatever else begins like that is the user's. */
 export function isOwnTemporary(name: string): boolean {
-  return name.startsWith(".tidemark-");
+  return OWN_TEMPORARY.test(name);
 }
