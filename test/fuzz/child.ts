@@ -2,6 +2,7 @@
  * A process of the fuzzer's that is killed while it captures or restores: `node child.mjs JOB.json`. It says on standard error
  * what it is about to do, so that a kill by the clock can be told where it fell.
  */
+import { createHash } from "node:crypto";
 import { readFileSync, writeSync } from "node:fs";
 import { Worker } from "node:worker_threads";
 import { Keeper } from "../../src/operations/keeper.ts";
@@ -71,7 +72,7 @@ if (job.restore !== undefined) {
   // There and back, until it is killed: a kill by the clock then falls into one of them and not into the start of this process.
   for (let n = 0; n < 400; n++) {
     where = n % 2 === 0 ? "undo" : "redo";
-    const { applied } = undo(n % 2 === 0 ? wanted : { verb: "redo" }, { ...options, id: `${options.id}-${n}` }, deps);
+    const { applied } = undo(n % 2 === 0 ? wanted : { verb: "redo" }, { ...options, id: createHash("sha256").update(`${options.id}-${n}`).digest("hex").slice(0, 12) }, deps);
     if (!applied) break;
   }
 }

@@ -286,7 +286,7 @@ class World {
 
   #undo(wanted: Wanted, { mode, paths, dryRun = false }: { mode: Mode; paths: readonly string[]; dryRun?: boolean }): Undone {
     this.#undos += 1;
-    return undo(wanted, { mode, dryRun, paths, id: `u${process.pid}-${this.#undos}` }, { keeper: this.#keeper, store: this.#store, home: this.#home, pid: process.pid });
+    return undo(wanted, { mode, dryRun, paths, id: (process.pid * 1_000_000 + this.#undos).toString(16).padStart(12, "0") }, { keeper: this.#keeper, store: this.#store, home: this.#home, pid: process.pid });
   }
 
   /** Holds the tree against what the model says of it. */
