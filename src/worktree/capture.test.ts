@@ -1,3 +1,4 @@
+/** What is not taken at one look is taken at a later one: a limit, or a file that was busy, is no verdict for good. */
 import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
