@@ -1,5 +1,5 @@
 /** Starts looker.ts as real processes, bundled once, where another user can read it too. */
-import { chmodSync, lstatSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, lstatSync, readdirSync, rmSync, existsSync } from "node:fs";
 import { mkdir, mkdtemp } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,7 +17,9 @@ export async function removeLooker(): Promise<void> {
 }
 
 /** Its packages are found beside it, so it is inside the project. */
-export function lookerScript(): Promise<string> {
+export async function lookerScript(): Promise<string> {
+  // Another file of the same thread may have cleaned up after itself.
+  if (bundled !== undefined && !existsSync(await bundled)) bundled = undefined;
   return (bundled ??= (async () => {
     const cache = fileURLToPath(new URL("../../node_modules/.cache/", import.meta.url));
     await mkdir(cache, { recursive: true });

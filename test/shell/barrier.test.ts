@@ -53,7 +53,7 @@ function run(shell: readonly string[], { hook }: Place, payload: string, { cwd =
   });
 }
 
-const payload = (tool: string, input: object = {}, fields: object = {}): string => JSON.stringify({ session_id: "s1", transcript_path: "/nonexistent/t.jsonl", cwd: "/", permission_mode: "default", hook_event_name: "PreToolUse", tool_name: tool, tool_input: input, tool_use_id: "toolu_01", ...fields });
+const payload = (tool: string, input: object = {}, fields: object = {}): string => JSON.stringify({ session_id: "s1", transcript_path: "/nonexistent/t.jsonl", cwd: "/", permission_mode: "default", hook_event_name: "PreToolUse", tool_name: tool, tool_input: input, tool_use_id: "toolu_0000000000000001", ...fields });
 const notes = ({ note }: Place): any[] => (existsSync(note) ? readFileSync(note, "utf8").trimEnd().split("\n").map((line) => JSON.parse(line)) : []);
 const spooled = ({ spool }: Place): string[] => readdirSync(spool).map((name) => readFileSync(join(spool, name), "utf8"));
 
@@ -76,14 +76,14 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))("the hoo
     });
     const large = payload("Bash", { command: "it's \"quoted\" $HOME `x` \\ 日本 \u0000".repeat(9000) });
     const { code, out, ms } = await run(shell, at, large);
-    expect([code, out, served]).toEqual([0, "", ["toolu_01"]]);
+    expect([code, out, served]).toEqual([0, "", ["toolu_0000000000000001"]]);
     expect(ms).toBeGreaterThan(240);
     expect(ms).toBeLessThan(QUICK);
     expect([spooled(at), notes(at)]).toEqual([[large], []]);
     // Several at once, each with a file of its own, in turn.
-    const all = await Promise.all([1, 2, 3].map((n) => run(shell, at, payload("Bash", {}, { tool_use_id: `n${n}` }))));
+    const all = await Promise.all([1, 2, 3].map((n) => run(shell, at, payload("Bash", {}, { tool_use_id: `another_call_no_${n}` }))));
     expect(all.map(({ code: each, out: said }) => [each, said])).toEqual([[0, ""], [0, ""], [0, ""]]);
-    expect(served.toSorted()).toEqual(["n1", "n2", "n3", "toolu_01"]);
+    expect(served.toSorted()).toEqual(["another_call_no_1", "another_call_no_2", "another_call_no_3", "toolu_0000000000000001"]);
     expect(readdirSync(at.barrier).filter((name) => name.startsWith("w-"))).toEqual([]);
     await barrier.close();
     expect(readdirSync(at.barrier)).toEqual([]);
@@ -210,13 +210,13 @@ describe("with the built command line", () => {
     const at = work();
     expect(await at.say("Read", { file_path: join(at.tree, "a.txt") }, "read")).toMatchObject({ code: 0, out: "" });
     expect(existsSync(join(at.home, "checkpoints.db"))).toBe(false);
-    expect(await at.say("Bash", { command: "make" }, "first")).toMatchObject({ code: 0, out: "" });
+    expect(await at.say("Bash", { command: "make" }, "toolu_of_the_call_first")).toMatchObject({ code: 0, out: "" });
     writeFileSync(join(at.tree, "a.txt"), "agent\n");
     // Between two calls, by hand: kept before the next one.
-    await at.say("Bash", { command: "make" }, "second");
+    await at.say("Bash", { command: "make" }, "toolu_of_the_call_second");
     writeFileSync(join(at.tree, "a.txt"), "agent again\n");
-    await at.say("Edit", { file_path: join(at.tree, "a.txt") }, "third");
-    expect(kept(at, "a.txt")).toEqual({ befores: ["mine\n", "agent\n"], calls: ["first", "second", "third"] });
+    await at.say("Edit", { file_path: join(at.tree, "a.txt") }, "toolu_of_the_call_third");
+    expect(kept(at, "a.txt")).toEqual({ befores: ["mine\n", "agent\n"], calls: ["toolu_of_the_call_first", "toolu_of_the_call_second", "toolu_of_the_call_third"] });
     expect(readdirSync(at.spool).filter((name) => name.endsWith(".json"))).toHaveLength(4);
   });
 
@@ -256,14 +256,14 @@ describe("with the built command line", () => {
     // Another client, whose hooks no engine serves: a shell between this process and the hook's.
     const other = (event: string, fields: object): Promise<unknown> => {
       const line = hookEntries({ node: process.execPath, script: CLI, home: at.home, spool: at.spool, barrier: at.barrier, words: join(at.home, "words") }).find((each) => each.event === event)!.command;
-      const child = spawn("bash", ["-c", 'printf %s "$PAYLOAD" | dash -c "$LINE"; exit 0'], { cwd: at.tree, env: { PATH: process.env["PATH"] ?? "", ...at.env, LINE: line, PAYLOAD: JSON.stringify({ ...JSON.parse(payload("Bash", { command: "make" })), session_id: "s2", cwd: at.tree, tool_use_id: "without", hook_event_name: event, ...fields }) }, stdio: "ignore" });
+      const child = spawn("bash", ["-c", 'printf %s "$PAYLOAD" | dash -c "$LINE"; exit 0'], { cwd: at.tree, env: { PATH: process.env["PATH"] ?? "", ...at.env, LINE: line, PAYLOAD: JSON.stringify({ ...JSON.parse(payload("Bash", { command: "make" })), session_id: "s2", cwd: at.tree, tool_use_id: "toolu_of_the_call_without", hook_event_name: event, ...fields }) }, stdio: "ignore" });
       return new Promise((done) => child.once("exit", done));
     };
     await other("PreToolUse", {});
-    expect(kept(at, "a.txt").calls).toContain("without");
+    expect(kept(at, "a.txt").calls).toContain("toolu_of_the_call_without");
     writeFileSync(join(at.tree, "a.txt"), "by the other\n");
     await other("PostToolUse", { tool_response: { stdout: "" } });
-    for (let tries = 0; kept(at, "a.txt").befores.length === 0 || kept(at, "a.txt").calls.includes("without"); tries++) {
+    for (let tries = 0; kept(at, "a.txt").befores.length === 0 || kept(at, "a.txt").calls.includes("toolu_of_the_call_without"); tries++) {
       if (tries > 100) throw new Error("the call of the other session does not come to an end");
       await sleep(100);
     }
@@ -272,8 +272,8 @@ describe("with the built command line", () => {
     const store = openCheckpointStore(at.home);
     const [theirs, mine] = store.changesAfter(at.tree, 0, "a.txt").map(({ seq }) => store.checkpoints(at.tree).find((each) => each.seq === seq)!.actor);
     store.close();
-    expect(theirs).toMatchObject({ by: "agent", session: "s2", calls: [{ id: "without" }] });
-    expect(JSON.stringify(mine)).not.toContain("without");
+    expect(theirs).toMatchObject({ by: "agent", session: "s2", calls: [{ id: "toolu_of_the_call_without" }] });
+    expect(JSON.stringify(mine)).not.toContain("toolu_of_the_call_without");
     engine.stdin!.end();
     await gone(engine);
   });

@@ -50,7 +50,7 @@ describe("the commands", () => {
     const { out } = await tidemark(at, ["init"]);
     expect(plain(out)).toMatchInlineSnapshot(`
       "CONFIG/settings.json
-        @@ -1,3 +1,17 @@
+        @@ -1,3 +1,18 @@
          {
         -  "model": "opus"
         +  "model": "opus",
@@ -59,6 +59,7 @@ describe("the commands", () => {
         +    "SubagentStart": [{ "hooks": [{ "type": "command", "command": ": tidemark; …
         +    "PreToolUse": [{ "matcher": "*", "hooks": [{ "type": "command", "command": ": tidemark; …
         +    "UserPromptSubmit": [{ "hooks": [{ "type": "command", "command": ": tidemark; …
+        +    "PermissionRequest": [{ "hooks": [{ "type": "command", "command": ": tidemark; …
         +    "PostToolUse": [{ "matcher": "*", "hooks": [{ "type": "command", "command": ": tidemark; …
         +    "PostToolUseFailure": [{ "matcher": "*", "hooks": [{ "type": "command", "command": ": tidemark; …
         +    "Stop": [{ "hooks": [{ "type": "command", "command": ": tidemark; …
@@ -77,7 +78,7 @@ describe("the commands", () => {
         +  }
         +}
 
-      Installed: 12 hooks and the engine, for all your projects.
+      Installed: 13 hooks and the engine, for all your projects.
         CONFIG/settings.json, as it was before: HOME/install/claude-code/settings.json.HASH.before
 
         claude              start it as always; sessions that run now are taken up at their next start

@@ -92,7 +92,14 @@ function actorsOf(actor: Actor): Record<string, unknown>[] {
 const MOST_FILES = 12;
 
 function say({ terminal, now }: Context, root: string, told: Timeline, { files, more }: Uncovered, all: boolean): void {
-  terminal.line(`${terminal.style("bold", printable(root))}  ${plural(told.checkpoints, "checkpoint")}, ${plural(told.turns, "turn")} of agents`);
+  const counts = `${plural(told.checkpoints, "checkpoint")}, ${plural(told.turns, "turn")} of agents`;
+  const place = printable(root);
+  if (columnWidth(place) + 2 + columnWidth(counts) <= terminal.width) terminal.line(`${terminal.style("bold", place)}  ${counts}`);
+  else {
+    // Of a long path the end tells more.
+    terminal.line(terminal.style("bold", columnWidth(place) <= terminal.width ? place : `…${place.slice(1 - terminal.width)}`));
+    terminal.line(counts);
+  }
   if (files.length > 0) {
     const reasons = new Map<string, number>();
     for (const { reason } of files) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
