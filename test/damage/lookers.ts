@@ -37,6 +37,13 @@ export async function startLooker(args: readonly string[]): Promise<Started> {
 
 const NOBODY = "65534";
 
+/** Why nobody else can run one, if so: this is not root, there is no setpriv, or the way to it is closed to others. */
+export async function nobodyIsKeptOut(): Promise<string | undefined> {
+  if (process.getuid?.() !== 0) return undefined;
+  const tries = spawnSync("setpriv", ["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "test", "-r", await lookerScript()]);
+  return tries.status === 0 ? undefined : "root may read everything, and another user cannot reach this folder (or there is no setpriv)";
+}
+
 /** Runs one to its end and gives what it said last. As nobody, where this process is root, the tree and the state are nobody's. */
 export async function runLooker(args: readonly [string, string, string, ...string[]], { asNobody = false } = {}): Promise<Record<string, unknown>> {
   const script = await lookerScript();
