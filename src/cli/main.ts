@@ -102,7 +102,7 @@ export async function main(argv: readonly string[], environment: NodeJS.ProcessE
 }
 
 async function takeInLeft(store: Store, home: string, now: number, environment: NodeJS.ProcessEnv): Promise<void> {
-  const [{ takeInOld }, { Afterwards }, { attendAfterwards }] = await Promise.all([import("../operations/drain.ts"), import("../operations/attend.ts"), import("./attending.ts")]);
+  const [{ takeInOld }, { Afterwards }, { attendAfterwards }] = await Promise.all([import("../operations/drain.ts"), import("../operations/afterwards.ts"), import("./attending.ts")]);
   const afterwards = new Afterwards();
   await takeInOld(store, home, now, undefined, (payload, time) => afterwards.heed(payload, time));
   await attendAfterwards(afterwards, store, home, environment);

@@ -5,7 +5,8 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import type { Checkpoint } from "../checkpoint/model.ts";
 import { told, type Told } from "../agents/claude-code/calls.ts";
 import { treeWorld, type TreeWorld } from "../../test/tree-world.ts";
-import { Afterwards, Attendant, BUDGET } from "./attend.ts";
+import { Afterwards } from "./afterwards.ts";
+import { Attendant, BUDGET } from "./attend.ts";
 
 interface Scene extends TreeWorld {
   attendant: Attendant;

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { plural } from "../../base/text.ts";
 import { GRACE } from "../../engine/engine.ts";
-import { Afterwards } from "../../operations/attend.ts";
+import { Afterwards } from "../../operations/afterwards.ts";
 import { drainAll } from "../../operations/drain.ts";
 import { attendAfterwards, tidyNowAndThen } from "../attending.ts";
 import type { CommandSpec } from "../command.ts";
