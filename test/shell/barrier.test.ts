@@ -11,6 +11,7 @@ import { hookEntries, type HookEntry } from "../../src/agents/claude-code/instal
 import type { Told } from "../../src/agents/claude-code/calls.ts";
 import { isAlive } from "../../src/cli/processes.ts";
 import { Barrier } from "../../src/engine/barrier.ts";
+import { treeKey } from "../../src/operations/keeper.ts";
 import { openCheckpointStore } from "../../src/store/sqlite/checkpoints.ts";
 import { scratch } from "../helpers.ts";
 
@@ -181,12 +182,14 @@ describe("with the built command line", () => {
     return Object.assign(at, { tree, env, say: (tool: string, input: object, id: string) => run(SHELL, at, payload(tool, input, { cwd: tree, tool_use_id: id, prompt_id: "p1" }), { cwd: tree, env }) });
   }
 
+  /** Up to its first look at the tree: on a busy machine a call would wait for that longer than its two seconds. */
   async function startEngine(at: ReturnType<typeof work>): Promise<ChildProcess> {
     const child = spawn(process.execPath, [CLI, "engine"], { cwd: at.tree, env: { PATH: process.env["PATH"] ?? "", TIDEMARK_HOME: at.home, ...at.env }, stdio: ["pipe", "ignore", "pipe"] });
     engines.add(child);
     child.stdin!.on("error", () => undefined);
-    for (let tries = 0; !existsSync(join(at.barrier, `${process.pid}-${child.pid}`)); tries++) {
-      if (tries > 200) throw new Error("the engine does not say that it is there");
+    const looked = join(at.home, "trees", `${treeKey(at.tree)}.manifest`);
+    for (let tries = 0; !existsSync(join(at.barrier, `${process.pid}-${child.pid}`)) || !existsSync(looked); tries++) {
+      if (tries > 500) throw new Error("the engine does not say that it is there and has looked");
       await sleep(30);
     }
     return child;
