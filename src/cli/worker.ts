@@ -23,6 +23,11 @@ interface Reply {
   readonly error?: string;
 }
 
+/** Of what nobody asked for, so that there is nobody to be answered. */
+interface Trouble {
+  readonly trouble: string;
+}
+
 /** How often it is seen to what was touched between calls, in milliseconds. */
 const ROUND = 200;
 
@@ -37,14 +42,25 @@ export interface TreesThread {
   readonly close: () => Promise<void>;
 }
 
-/** `onEnd`: from now on nobody looks after anything. */
-export function startTreesThread(home: string, file: string, onEnd: (error: Error) => void): TreesThread {
+interface ThreadOptions {
+  readonly home: string;
+  /** What is run: the same that runs the command line. */
+  readonly file: string;
+  /** From now on nobody looks after anything. */
+  readonly onEnd: (error: Error) => void;
+  /** What went wrong between the calls, once for each thing that did; it is tried again all the same. */
+  readonly onTrouble: (error: Error) => void;
+}
+
+export function startTreesThread({ home, file, onEnd, onTrouble }: ThreadOptions): TreesThread {
   const worker = new Worker(file, { workerData: { home }, resourceLimits: MEMORY, stdout: false, stderr: false });
   worker.unref();
   const waiting = new Map<number, { resolve: (served: Served) => void; reject: (error: Error) => void }>();
   let n = 0;
   let ended: Error | undefined;
-  worker.on("message", ({ n: which, served, error }: Reply) => {
+  worker.on("message", (said: Reply | Trouble) => {
+    if ("trouble" in said) return onTrouble(new Error(said.trouble));
+    const { n: which, served, error } = said;
     const asked = waiting.get(which);
     waiting.delete(which);
     if (served !== undefined) asked?.resolve(served);
@@ -78,25 +94,25 @@ export function runTreesThread(): void {
   const port = parentPort;
   const { home } = workerData as { home: string };
   const trees = new Trees({ client: process.ppid, open: () => openCheckpointStore(home), home, userHome: userHome(), environment: process.env, clock: Date.now, pid: process.pid, isAlive });
-  // One request at a time: a look is not to begin while another one waits for its watches.
-  let queue: Promise<void> = Promise.resolve();
-  // Slice by slice, so that no call waits for it: each takes its turn in the queue.
-  const tidy = setInterval(() => {
-    const store = openCheckpointStore(home);
-    const slices = tidying(store, home, process.env);
-    const step = (): void => {
-      queue = queue.then(() => {
-        if (slices.next().done === true) store.close();
-        else step();
-      }).catch(() => store.close());
-    };
-    step();
-  }, TIDY);
-  const round = setInterval(() => {
-    queue = queue.then(() => trees.rest()).catch(() => undefined);
-  }, ROUND);
+  // One thing at a time: a look is not to begin while a request waits for its watches.
+  let queue: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(work: () => T | Promise<T>): Promise<T> => {
+    const done = queue.then(work);
+    queue = done.catch(() => undefined);
+    return done;
+  };
+  // What fails each round fails five times a second.
+  const said = new Set<string>();
+  const trouble = (error: unknown): void => {
+    const { message } = error as Error;
+    if (said.has(message)) return;
+    said.add(message);
+    port.postMessage({ trouble: message } satisfies Trouble);
+  };
+  const tidy = setInterval(() => void tidyInTurns(home, inTurn).catch(trouble), TIDY);
+  const round = setInterval(() => void inTurn(() => trees.rest()).catch(trouble), ROUND);
   port.on("message", ({ n, told, time, afterwards }: Request) => {
-    queue = queue.then(async () => {
+    void inTurn(async () => {
       try {
         if (told !== undefined && time !== undefined) return port.postMessage({ n, served: await trees.take(told, time, afterwards) } satisfies Reply);
         clearInterval(round);
@@ -108,4 +124,15 @@ export function runTreesThread(): void {
       }
     });
   });
+}
+
+/** Slice by slice, so that no call waits for it. */
+async function tidyInTurns(home: string, inTurn: <T>(work: () => T) => Promise<T>): Promise<void> {
+  const store = openCheckpointStore(home);
+  try {
+    const slices = tidying(store, home, process.env);
+    while (!(await inTurn(() => slices.next().done === true)));
+  } finally {
+    store.close();
+  }
 }

@@ -3,7 +3,7 @@
  * dead; and the built command line as the engine and as what the hook starts where there is none. `npm run build` first.
  */
 import { spawn, spawnSync, type ChildProcess } from "node:child_process";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, describe, expect, test } from "vitest";
@@ -279,6 +279,33 @@ describe("with the built command line", () => {
     expect(JSON.stringify(mine)).not.toContain("toolu_of_the_call_without");
     engine.stdin!.end();
     await gone(engine);
+  });
+
+  test("what goes wrong between two calls is said by the engine, once, and tried again until it works", { timeout: 60_000 }, async () => {
+    const at = work();
+    const engine = await startEngine(at);
+    let said = "";
+    engine.stderr!.setEncoding("utf8").on("data", (text: string) => void (said += text));
+    const trees = join(at.home, "trees");
+    renameSync(trees, `${trees}.aside`);
+    writeFileSync(trees, "");
+    writeFileSync(join(at.tree, "a.txt"), "touched\n");
+    for (let tries = 0; said === ""; tries++) {
+      if (tries > 200) throw new Error("nothing is said");
+      await sleep(50);
+    }
+    // It is tried every 200 ms.
+    await sleep(1500);
+    expect(said.trimEnd().split("\n")).toEqual([expect.stringMatching(/^tidemark engine: ENOTDIR.*\.lock'$/)]);
+    rmSync(trees);
+    renameSync(`${trees}.aside`, trees);
+    for (let tries = 0; kept(at, "a.txt").befores.length === 0; tries++) {
+      if (tries > 200) throw new Error("it does not look again");
+      await sleep(50);
+    }
+    engine.stdin!.end();
+    await gone(engine);
+    expect(said.trimEnd().split("\n")).toHaveLength(1);
   });
 
   test("a home that cannot be written to costs the agent nothing", { timeout: 20_000 }, async () => {

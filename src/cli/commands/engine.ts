@@ -53,9 +53,12 @@ interface Attending {
 
 /** The thread that looks after the files, and what lets waiting hooks go on. Undefined where that cannot be begun: hooks then do without. */
 function attend(context: Context, onTrouble: (error: unknown) => void): Attending | undefined {
-  const trees = startTreesThread(context.home, process.argv[1]!, (error) => {
-    barrier.withdraw();
-    onTrouble(error);
+  const trees = startTreesThread({
+    home: context.home, file: process.argv[1]!, onTrouble,
+    onEnd: (error) => {
+      barrier.withdraw();
+      onTrouble(error);
+    },
   });
   const barrier = new Barrier({ home: context.home, client: process.ppid, pid: process.pid, isAlive, serve: (what, time) => trees.take(what, time), onTrouble });
   try {
