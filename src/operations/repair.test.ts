@@ -170,6 +170,11 @@ const DAMAGES: Record<string, (bytes: Bytes, random: Random) => Bytes> = {
   drop: (bytes, random) => ofLines(bytes, (lines) => {
     for (let n = below(random, 4); n >= 0; n--) lines.splice(below(random, lines.length), 1);
   }),
+  // A process that was killed as it wrote: the next one went on behind half a record.
+  halve: (bytes, random) => ofLines(bytes, (lines) => {
+    const at = below(random, lines.length - 1);
+    lines.splice(at, 2, lines[at]!.slice(0, below(random, lines[at]!.length)) + lines[at + 1]!);
+  }),
   duplicate: (bytes, random) => ofLines(bytes, (lines) => {
     const from = below(random, lines.length);
     lines.splice(below(random, lines.length), 0, ...lines.slice(from, from + 1 + below(random, 5)));
