@@ -2,8 +2,8 @@
  * Attending trees without an engine: by a command that takes in what hooks have left, or by the hook before a call itself.
  * The same as the engine does (engine/trees.ts), once.
  */
-import { existsSync, readFileSync, statSync } from "node:fs";
-import { basename, join } from "node:path";
+import { readFileSync, statSync } from "node:fs";
+import { basename } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { told } from "../agents/claude-code/calls.ts";
 import { asTidemarkError } from "../base/errors.ts";
@@ -12,20 +12,20 @@ import type { Afterwards } from "../operations/afterwards.ts";
 import { Attendant } from "../operations/attend.ts";
 import { collectGarbage } from "../operations/checkpoint-gc.ts";
 import { logCheckpoints } from "../operations/checkpoint-log.ts";
-import { Keeper } from "../operations/keeper.ts";
+import type { Keeper } from "../operations/keeper.ts";
 import { listSpool } from "../operations/spool.ts";
 import { openCheckpointStore } from "../store/sqlite/checkpoints.ts";
 import type { CheckpointStore } from "../store/checkpoints.ts";
 import type { Store } from "../store/store.ts";
 import { treeOf } from "../worktree/project.ts";
-import { userHome, type Variables } from "./environment.ts";
-import { isAlive } from "./processes.ts";
+import type { Variables } from "./environment.ts";
+import { hasCheckpoints, keeperOf } from "./trees.ts";
 
 type Tree = { readonly attendant: Attendant; readonly keeper: Keeper };
 
 export async function attendAfterwards(afterwards: Afterwards, log: Store, home: string, environment: Variables): Promise<void> {
   withTrees(home, environment, (open) => afterwards.attend(open));
-  if (!existsSync(join(home, "checkpoints.db"))) return;
+  if (!hasCheckpoints(home)) return;
   const store = openCheckpointStore(home);
   try {
     await logCheckpoints(log, store);
@@ -41,7 +41,7 @@ const TIDY_EVERY = 12 * 3_600_000;
 /** Keeps the checkpoints within their bounds, now and then. */
 export async function tidyNowAndThen(log: Store, home: string, environment: Variables): Promise<void> {
   const now = Date.now();
-  if (!existsSync(join(home, "checkpoints.db")) || now - ((await log.source(TIDIED))?.modified ?? 0) < TIDY_EVERY) return;
+  if (!hasCheckpoints(home) || now - ((await log.source(TIDIED))?.modified ?? 0) < TIDY_EVERY) return;
   await log.putSource({ path: TIDIED, size: 0, modified: now, report: "" });
   const store = openCheckpointStore(home);
   try {
@@ -53,18 +53,22 @@ export async function tidyNowAndThen(log: Store, home: string, environment: Vari
 
 /** In slices. */
 export function tidying(store: CheckpointStore, home: string, environment: Variables): Generator<unknown> {
-  const options = { home, userHome: userHome(), environment, clock: Date.now, pid: process.pid, isAlive, store };
-  return collectGarbage({ store, home, rules: DEFAULT_RULES, dryRun: false, clock: Date.now, slice: 50, keeperOf: (root) => new Keeper({ ...options, root }) });
+  return collectGarbage({ store, home, rules: DEFAULT_RULES, dryRun: false, clock: Date.now, slice: 50, keeperOf: (root) => keeperOf(store, root, { home, environment }) });
 }
 
-/** Before a call, with its payload in the spool: what other hooks of this client have said before is set down first. */
-export function attendCall(spooled: string, home: string, environment: Variables): void {
+/**
+ * Before a call, with its payload in the spool: what other hooks of this client have said before is set down first.
+ * `evenFirst`: also where the call would have to wait for the first look at its tree; otherwise false is given for that, and
+ * nothing is done.
+ */
+export function attendCall(spooled: string, home: string, environment: Variables, evenFirst: boolean): boolean {
   const what = told(JSON.parse(readFileSync(spooled, "utf8")));
-  if (what?.kind !== "before") return;
+  if (what?.kind !== "before") return true;
   const client = /^\d+-/.exec(basename(spooled))?.[0];
-  withTrees(home, environment, (open) => {
+  return withTrees(home, environment, (open) => {
     const tree = open(what.cwd);
-    if (tree === undefined) return;
+    if (tree === undefined) return true;
+    if (!evenFirst && !tree.keeper.begun) return false;
     for (const { path, time } of listSpool(home, 0)) {
       if (path === spooled || client === undefined || !basename(path).startsWith(client)) continue;
       const earlier = parsed(path);
@@ -73,18 +77,11 @@ export function attendCall(spooled: string, home: string, environment: Variables
     }
     tree.attendant.take(what, Math.floor(statSync(spooled).mtimeMs), Date.now());
     tree.keeper.save();
+    return true;
   });
 }
 
-/** Whether a call would have to wait for the first look at its tree. */
-export function isNew(cwd: string, home: string, environment: Variables): boolean {
-  let begun = true;
-  withTrees(home, environment, (open) => (begun = open(cwd)?.keeper.begun ?? true));
-  return !begun;
-}
-
-function withTrees(home: string, environment: Variables, body: (open: (cwd: string) => Tree | undefined) => void): void {
-  const options = { home, userHome: userHome(), environment, clock: Date.now, pid: process.pid, isAlive };
+function withTrees<T>(home: string, environment: Variables, body: (open: (cwd: string) => Tree | undefined) => T): T {
   const trees = new Map<string, Tree | undefined>();
   let store: CheckpointStore | undefined;
   const open = (cwd: string): Tree | undefined => {
@@ -93,7 +90,7 @@ function withTrees(home: string, environment: Variables, body: (open: (cwd: stri
     let tree: Tree | undefined;
     try {
       store ??= openCheckpointStore(home);
-      const keeper = new Keeper({ ...options, store, root });
+      const keeper = keeperOf(store, root, { home, environment });
       keeper.recover();
       tree = { keeper, attendant: new Attendant(keeper, store) };
     } catch (error) {
@@ -103,7 +100,7 @@ function withTrees(home: string, environment: Variables, body: (open: (cwd: stri
     return tree;
   };
   try {
-    body(open);
+    return body(open);
   } finally {
     store?.close();
   }

@@ -15,12 +15,18 @@ import type { Problem } from "../store/problems.ts";
 import { openCheckpointStore } from "../store/sqlite/checkpoints.ts";
 import { treeOf } from "../worktree/project.ts";
 import type { Context } from "./command.ts";
-import { userHome } from "./environment.ts";
+import { userHome, type Variables } from "./environment.ts";
 import { isAlive } from "./processes.ts";
 
 export interface Tree extends UndoDeps {
   readonly root: string;
-  readonly environment: Context["environment"];
+  readonly environment: Variables;
+}
+
+/** What everything about a tree depends on outside of it. */
+interface Machine {
+  readonly home: string;
+  readonly environment: Variables;
 }
 
 /** Whether any checkpoint was ever kept on this machine: then there is a store to open. */
@@ -52,11 +58,12 @@ export async function inKeptTree<T>(context: Context, body: (tree: Tree) => Prom
   });
 }
 
-export function keeperOf(store: CheckpointStore, root: string, { home, environment }: Pick<Context, "home" | "environment">): Keeper {
+/** Throws TREE_REFUSED for a folder that no checkpoints are kept for. */
+export function keeperOf(store: CheckpointStore, root: string, { home, environment }: Machine): Keeper {
   return new Keeper({ ...treeOptions({ home, environment }), store, root });
 }
 
-function treeOptions({ home, environment }: Pick<Context, "home" | "environment">) {
+function treeOptions({ home, environment }: Machine) {
   // Held against the times of files: the machine's own clock, whatever TIDEMARK_NOW says.
   return { home, environment, userHome: userHome(), clock: Date.now, pid: process.pid, isAlive };
 }

@@ -70,11 +70,8 @@ export async function runHook(words: readonly string[], environment: Variables):
  */
 async function beforeCall(spooled: string, words: readonly string[], environment: Variables, trace: (words: string) => void): Promise<number> {
   try {
-    const { attendCall, isNew } = await import("../attending.ts");
-    const home = stateHome(environment);
-    const { cwd } = JSON.parse(readFileSync(spooled, "utf8")) as { cwd: string };
-    if (words.includes("--all") || !isNew(cwd, home, environment)) attendCall(spooled, home, environment);
-    else {
+    const { attendCall } = await import("../attending.ts");
+    if (!attendCall(spooled, stateHome(environment), environment, words.includes("--all"))) {
       const child = spawn(process.execPath, [process.argv[1]!, "hook", ...words, "--all"], { detached: true, stdio: "ignore", env: environment });
       child.unref();
       await Promise.race([new Promise((done) => child.once("exit", done)), sleep(FIRST_LOOK)]);
