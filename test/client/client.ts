@@ -1,7 +1,7 @@
 /**
  * The real client, pinned, in a world of its own: installed on demand into a cache, started with an environment made
  * from nothing, talking to a model on loopback. Nothing of the person's own configuration is seen or written, and
- * whatever was started is ended. Used by the suite beside it and by `bench/hooks/`.
+ * whatever was started is ended. Used by the suite beside it and by `bench/capture/hooks.ts`.
  */
 import { execFile, execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
@@ -30,8 +30,8 @@ function platformPackage(): string {
 }
 
 /**
- * The client's executable, fetched once. No install script is run. Where it cannot be had, `missing` says why; a suite
- * skips then and says so.
+ * The client's executable, fetched once. No install script is run. Where it cannot be had, `missing` says why
+ * (present.ts skips a suite then).
  */
 export async function client(version: Version): Promise<Client> {
   const name = platformPackage();

@@ -6,13 +6,13 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { afterAll, describe, expect, onTestFinished, test } from "vitest";
-import { ALLOWED, canWatch, clients, world, type World } from "./client.ts";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { ALLOWED, canWatch, world, type World } from "./client.ts";
 import { call, say, story, type Asked, type Script } from "./model.ts";
+import { presentClients, type Present } from "./present.ts";
 import { hookFailures, injected, json, settled, tidemark, wired } from "./tidemark.ts";
 import { noTerminal } from "./tui.ts";
 
-const found = await clients();
 const noTui = noTerminal();
 const WAIT = "timeout 60 tail -f /dev/null";
 
@@ -27,7 +27,7 @@ function working(w: World): Script {
   );
 }
 
-async function fresh(client: { version: any; binary: string }): Promise<World> {
+async function fresh(client: Present): Promise<World> {
   const w = await world(client, onTestFinished);
   await wired(w);
   return w;
@@ -37,12 +37,7 @@ const briefs = (asked: Asked): number => injected(asked).split("data, not instru
 
 const first = (asked: readonly { kind: string }[]): any => asked.find(({ kind }) => kind === "main");
 
-for (const client of found) {
-  if ("missing" in client) {
-    describe.skip(`${client.version}: ${client.missing}`, () => void test("everything", () => {}));
-    continue;
-  }
-
+for (const client of await presentClients()) {
   describe(client.version, () => {
     test("a new session knows what the one before did, and what the killed one was at", async () => {
       const w = await fresh(client);
@@ -233,7 +228,3 @@ for (const client of found) {
     }, 300_000);
   });
 }
-
-afterAll(() => {
-  if (found.every((client) => "missing" in client)) process.stderr.write("\n*** NO REAL CLIENT WAS TESTED\n\n");
-});

@@ -1,24 +1,16 @@
 /** The harness itself, on each version: a run with tools and a terminal, hooks and a server seen, and nothing left. */
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, describe, expect, onTestFinished, test } from "vitest";
-import { ALLOWED, canWatch, clients, world, type World } from "./client.ts";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { ALLOWED, canWatch, world, type World } from "./client.ts";
 import { call, fail, say, silent, story } from "./model.ts";
+import { presentClients } from "./present.ts";
 import { noTerminal } from "./tui.ts";
 
-const found = await clients();
 const noTui = noTerminal();
 if (noTui !== undefined) process.stderr.write(`\n*** SKIPPED: every terminal case of the real client: ${noTui}\n\n`);
 
-test.each(found)("the client $version is here, or it is said why not", (client) => {
-  expect("binary" in client || client.missing).toBeTruthy();
-});
-
-for (const client of found) {
-  if ("missing" in client) {
-    describe.skip(`${client.version}: ${client.missing}`, () => void test("everything", () => {}));
-    continue;
-  }
+for (const client of await presentClients()) {
   const fresh = (): Promise<World> => world(client, onTestFinished);
 
   describe(client.version, () => {
@@ -90,7 +82,3 @@ for (const client of found) {
     });
   });
 }
-
-afterAll(() => {
-  if (found.every((client) => "missing" in client)) process.stderr.write("\n*** NO REAL CLIENT WAS TESTED\n\n");
-});

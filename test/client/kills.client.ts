@@ -5,21 +5,17 @@
  */
 import { spawn, type ChildProcess } from "node:child_process";
 import { setTimeout as pause } from "node:timers/promises";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { randomFrom, seedOf } from "../damage/batches.ts";
-import { clients, world } from "./client.ts";
+import { world } from "./client.ts";
 import { call, say, story } from "./model.ts";
+import { presentClients } from "./present.ts";
 import { CLI, json, settled, tidemark, wired } from "./tidemark.ts";
 
 const KILLS = Number(process.env["TIDEMARK_KILLS"] ?? 50);
 const CALLS = 40;
 
-for (const client of await clients()) {
-  if ("missing" in client) {
-    describe.skip(`${client.version}: ${client.missing}`, () => void test("everything", () => {}));
-    continue;
-  }
-
+for (const client of await presentClients()) {
   test(`${client.version}: ${KILLS} kills while it works`, async () => {
     const random = randomFrom(seedOf(`kills ${client.version}`));
     const w = await world(client, onTestFinished);

@@ -7,13 +7,13 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { contents } from "../tree-world.ts";
-import { clients, world, type World } from "./client.ts";
+import { world, type World } from "./client.ts";
 import { call, say, story, type Script } from "./model.ts";
+import { presentClients, type Present } from "./present.ts";
 import { hookFailures, injected, json, settled, tidemark, wired } from "./tidemark.ts";
 
-const found = await clients();
 
-async function fresh(client: { version: any; binary: string }): Promise<World> {
+async function fresh(client: Present): Promise<World> {
   const w = await world(client, onTestFinished);
   await wired(w);
   return w;
@@ -23,12 +23,7 @@ const at = (w: World, name: string): string => join(w.repo, name);
 const read = (w: World, name: string): string => readFileSync(at(w, name), "utf8");
 const bash = (command: string): ReturnType<typeof call> => call("Bash", { command, description: "Do it" });
 
-for (const client of found) {
-  if ("missing" in client) {
-    describe.skip(`${client.version}: ${client.missing}`, () => void test("everything", () => {}));
-    continue;
-  }
-
+for (const client of await presentClients()) {
   describe(client.version, () => {
     test("Write, Edit, sed -i, rm and git checkout . come back exactly, and go again with a redo", async () => {
       const w = await fresh(client);
