@@ -42,6 +42,10 @@ export class History {
     return checkpoint;
   }
 
+  ofTurn(session: string, turn: string): Checkpoint[] {
+    return this.checkpoints.filter(({ actor }) => actor.by === "agent" && actor.session === session && actor.turn === turn);
+  }
+
   /** One call of the tool, or the calls given. */
   agent(session: string, turn: string, changes: Readonly<Record<TreePath, State | number>>, calls: readonly CallRef[] = [{ id: `call${this.checkpoints.length + 1}`, tool: "Edit" }], others?: readonly { readonly session: string; readonly call: string }[]): Checkpoint {
     return this.seal({ by: "agent", agent: "claude-code", session, turn, calls, ...(others === undefined ? {} : { others }) }, changes);

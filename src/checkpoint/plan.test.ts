@@ -14,7 +14,7 @@ function planOf(h: History, { selected, ambiguous }: Selection, mode: PlanOption
 
 /** Action and content: "write 3". */
 const short = (items: readonly PlanItem[]): string[] => items.map(({ path, action, target }) => `${path}: ${action}${action === "write" ? ` ${numberOf(target)}` : ""}`);
-const turn = (t: string, session = "s1"): Selection => selectTurns([{ session, turn: t }]);
+const turn = (h: History, t: string, session = "s1"): Selection => selectTurns([{ session, checkpoints: h.ofTurn(session, t) }]);
 
 describe("one path", () => {
   const link: State = { type: "link", mode: 0, size: 3, content: "sha256:7" };
@@ -66,7 +66,7 @@ describe("one path", () => {
     test.each(cases)(`${mode}: %s`, (_, first, told, expected) => {
       const h = new History({ [P]: typeof first === "number" ? version(first) : first });
       for (const each of told) each(h);
-      const items = planOf(h, turn("t1"), mode, { owner: "s1" });
+      const items = planOf(h, turn(h, "t1"), mode, { owner: "s1" });
       const [what, reason] = expected[mode] ?? [undefined, undefined];
       expect(short(items)).toEqual(what === undefined ? [] : [`${P}: ${what}`]);
       if (reason !== undefined) expect(items[0]!.reason).toMatch(reason);
@@ -82,14 +82,14 @@ describe("one path", () => {
     h.agent("s1", "t1", { [P]: version(2, 0o755) });
     h.agent("s1", "t1", { [P]: version(3, 0o644) });
     h.outside({ [P]: version(4, 0o644) });
-    expect(planOf(h, turn("t1"), "merge")[0]).toMatchObject({ action: "merge", expected: version(4, 0o644), target: version(4, 0o755), merge: { base: version(3, 0o644), theirs: version(1, 0o755) } });
+    expect(planOf(h, turn(h, "t1"), "merge")[0]).toMatchObject({ action: "merge", expected: version(4, 0o644), target: version(4, 0o755), merge: { base: version(3, 0o644), theirs: version(1, 0o755) } });
   });
 
   test("a process left running is named as one that may have done it", () => {
     const h = new History({ [P]: 1 });
     h.agent("s1", "t1", { [P]: 2 });
     h.outside({ [P]: 3 }, [{ session: "s1", call: "toolu_9" }]);
-    expect(planOf(h, turn("t1"))[0]!.reason).toBe("you, or what call toolu_9 left running, changed it since (checkpoint 2, c2)");
+    expect(planOf(h, turn(h, "t1"))[0]!.reason).toBe("you, or what call toolu_9 left running, changed it since (checkpoint 2, c2)");
   });
 
   test("where a record is gone, nothing is taken back across the gap", () => {
@@ -98,7 +98,7 @@ describe("one path", () => {
     h.outside({ [P]: 3 });
     h.agent("s1", "t1", { [P]: 4 });
     h.paths.set(P, h.entries(P).filter(({ checkpoint }) => checkpoint.id !== "c2"));
-    const [item] = planOf(h, turn("t1"));
+    const [item] = planOf(h, turn(h, "t1"));
     expect(short([item!])).toEqual([`${P}: write 3`]);
     expect(item!.reason).toMatch(/something changed it since \(its record is gone\)/);
     expect(short(planOf(h, selectIds(["c1"])))).toEqual([`${P}: keep`]);
@@ -107,7 +107,7 @@ describe("one path", () => {
   test("files of ours go back with nothing, wherever they are", () => {
     const h = new History();
     h.agent("s1", "t1", { "CLAUDE.session.md": 2, "sub/CLAUDE.session.md": 2, "CLAUDE.session.md.txt": 2 });
-    for (const mode of ["keep", "force"] as const) expect(short(planOf(h, turn("t1"), mode))).toEqual(["CLAUDE.session.md.txt: delete"]);
+    for (const mode of ["keep", "force"] as const) expect(short(planOf(h, turn(h, "t1"), mode))).toEqual(["CLAUDE.session.md.txt: delete"]);
   });
 
   test("redo brings back what the undo took, unless it was changed since", () => {
@@ -157,7 +157,7 @@ describe("who is meant", () => {
     const h = new History();
     h.seal({ by: "agent", agent: "claude-code", session: "s1", turn: "t1", calls: [{ id: "A", tool: "Bash" }] }, { x: 1 }, { compacted: true });
     expect(planOf(h, selectCall("A"))[0]).toMatchObject({ action: "refuse", reason: expect.stringContaining("only the whole turn") });
-    expect(planOf(h, turn("t1"))[0]).toMatchObject({ action: "delete", reason: "created by the agent" });
+    expect(planOf(h, turn(h, "t1"))[0]).toMatchObject({ action: "delete", reason: "created by the agent" });
   });
 
   test("a turn or session: what another session may have done is refused, whoever it is set down for", () => {
@@ -165,11 +165,11 @@ describe("who is meant", () => {
     h.agent("s1", "t1", { one: 2 }, [{ id: "A", tool: "Bash" }], [{ session: "s2", call: "C" }]);
     h.agent("s2", "x", { two: 2 }, [{ id: "C", tool: "Bash" }], [{ session: "s1", call: "A" }]);
     h.agent("s1", "t1", { three: 2 });
-    expect(short(planOf(h, turn("t1")))).toEqual(["three: write 1", "one: refuse"]);
-    expect(short(planOf(h, selectTurns([{ session: "s1", turn: "t1", calls: new Set(["A"]) }])))).toEqual(["three: write 1", "one: refuse", "two: refuse"]);
+    expect(short(planOf(h, turn(h, "t1")))).toEqual(["three: write 1", "one: refuse"]);
+    expect(planOf(h, turn(h, "t1"))[1]!.reason).toBe("session s2 worked at the same time and may have changed it");
     expect(short(planOf(h, selectSession("s1")))).toEqual(["three: write 1", "one: refuse", "two: refuse"]);
     expect(planOf(h, selectSession("s1"))[2]!.reason).toBe("session s2 worked at the same time and may have changed it");
-    const both = selectTurns([{ session: "s1", turn: "t1", calls: new Set(["A"]) }, { session: "s2", turn: "x", calls: new Set(["C"]) }]);
+    const both = selectTurns([{ session: "s1", checkpoints: h.ofTurn("s1", "t1") }, { session: "s2", checkpoints: h.ofTurn("s2", "x") }]);
     expect(short(planOf(h, both))).toEqual(["one: write 1", "three: write 1", "two: write 1"]);
   });
 
@@ -177,7 +177,7 @@ describe("who is meant", () => {
     const h = new History({ one: 1, two: 1 });
     h.agent("s1", "t1", { one: 2 });
     h.agent("s2", "t1", { two: 2 });
-    expect(short(planOf(h, turn("t1", "s2")))).toEqual(["two: write 1"]);
+    expect(short(planOf(h, turn(h, "t1", "s2")))).toEqual(["two: write 1"]);
   });
 });
 
@@ -234,20 +234,20 @@ describe("order, and names that are a file here and a folder there", () => {
     const h = new History({ "z.txt": 1, "kept.txt": 1 });
     h.agent("s1", "t1", { "d/e/f.txt": 2, "d/a.txt": 2, "b.txt": 2, "z.txt": 2, "kept.txt": 2 });
     h.outside({ "kept.txt": 3 });
-    expect(short(planOf(h, turn("t1")))).toEqual(["d/e/f.txt: delete", "d/a.txt: delete", "b.txt: delete", "z.txt: write 1", "kept.txt: keep"]);
+    expect(short(planOf(h, turn(h, "t1")))).toEqual(["d/e/f.txt: delete", "d/a.txt: delete", "b.txt: delete", "z.txt: write 1", "kept.txt: keep"]);
   });
 
   test("a file that became a folder, and a folder that became a file", () => {
     const h = new History({ x: 1, "y/a": 1 });
     h.agent("s1", "t1", { x: 0, "x/a": 2, "x/b/c": 2, "y/a": 0, y: 2 });
-    expect(short(planOf(h, turn("t1")))).toEqual(["x/b/c: delete", "x/a: delete", "y: delete", "x: write 1", "y/a: write 1"]);
+    expect(short(planOf(h, turn(h, "t1")))).toEqual(["x/b/c: delete", "x/a: delete", "y: delete", "x: write 1", "y/a: write 1"]);
   });
 
   test("the user's file stands where the folder was", () => {
     const h = new History({ "d/a": 1, "d/e/b": 1 });
     h.agent("s1", "t1", { "d/a": 0, "d/e/b": 0 });
     h.outside({ d: 5 });
-    const items = planOf(h, turn("t1"));
+    const items = planOf(h, turn(h, "t1"));
     expect(short(items)).toEqual(["d/a: refuse", "d/e/b: refuse"]);
     expect(items[0]!.reason).toMatch(/^d stays or becomes a file/);
     expect(items[0]!.target).toBe("absent");
@@ -257,7 +257,7 @@ describe("order, and names that are a file here and a folder there", () => {
     const h = new History({ d: 1 });
     h.agent("s1", "t1", { d: 0, "d/a": 2 });
     h.outside({ "d/mine": 5 });
-    const items = planOf(h, turn("t1"));
+    const items = planOf(h, turn(h, "t1"));
     expect(short(items)).toEqual(["d/a: delete", "d: refuse"]);
     expect(items[1]!.reason).toMatch(/d\/mine in it stays/);
   });
@@ -265,14 +265,14 @@ describe("order, and names that are a file here and a folder there", () => {
   test("what is in the way may be known from beside the plan only", () => {
     const h = new History({ "d/a": 1 });
     h.agent("s1", "t1", { "d/a": 0 });
-    expect(short(planOf(h, turn("t1"), "keep", { beside: new Map([["d", version(5)]]) }))).toEqual(["d/a: refuse"]);
-    expect(short(planOf(h, turn("t1"), "keep", { beside: new Map([["d", "absent"]]) }))).toEqual(["d/a: write 1"]);
+    expect(short(planOf(h, turn(h, "t1"), "keep", { beside: new Map([["d", version(5)]]) }))).toEqual(["d/a: refuse"]);
+    expect(short(planOf(h, turn(h, "t1"), "keep", { beside: new Map([["d", "absent"]]) }))).toEqual(["d/a: write 1"]);
   });
 
   test("what may not be deleted stays in the way", () => {
     const h = new History({ d: 1, "e/a": 1 });
     h.agent("s1", "t1", { d: 0, "d/big": "unknown", "e/a": 0, e: "unknown" });
-    expect(short(planOf(h, turn("t1")))).toEqual(["d: refuse", "d/big: refuse", "e: refuse", "e/a: refuse"]);
+    expect(short(planOf(h, turn(h, "t1")))).toEqual(["d: refuse", "d/big: refuse", "e: refuse", "e/a: refuse"]);
   });
 
   test("where going back half way would need both, what the user made wins", () => {
@@ -280,12 +280,12 @@ describe("order, and names that are a file here and a folder there", () => {
     file.agent("s1", "t1", { d: 0, "d/x": 2 });
     file.outside({ "d/x": 3 });
     file.agent("s1", "t1", { "d/x": 4 });
-    expect(short(planOf(file, turn("t1")))).toEqual(["d/x: write 3", "d: refuse"]);
+    expect(short(planOf(file, turn(file, "t1")))).toEqual(["d/x: write 3", "d: refuse"]);
     const folder = new History({ "d/x": 1 });
     folder.agent("s1", "t1", { "d/x": 0, d: 2 });
     folder.outside({ d: 3 });
     folder.agent("s1", "t1", { d: 4 });
-    expect(short(planOf(folder, turn("t1")))).toEqual(["d: write 3", "d/x: refuse"]);
+    expect(short(planOf(folder, turn(folder, "t1")))).toEqual(["d: write 3", "d/x: refuse"]);
   });
 });
 
@@ -319,7 +319,7 @@ describe("random histories", () => {
         }
         const redone = chance < 0.75 ? undefined : lastUndo(h.checkpoints);
         const [session, t] = [`s${1 + pick(2)}`, `t${1 + pick(4)}`];
-        const items = planOf(h, redone === undefined ? turn(t, session) : selectIds([redone.id]));
+        const items = planOf(h, redone === undefined ? turn(h, t, session) : selectIds([redone.id]));
         const done = Object.fromEntries(items.filter(({ action }) => action === "write" || action === "delete").map(({ path, target }) => [path, target]));
         const off = new Map<string, { under: unknown[]; off: { id: string; turn?: string; state: State }[] }>();
         for (const path of PATHS) {

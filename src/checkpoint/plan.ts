@@ -245,34 +245,25 @@ export function selectCall(call: string): Selection {
   };
 }
 
-/**
- * What these turns did. `turn` is the agent's own id of the prompt; `calls` are the turn's, where they are known, to find
- * changes that are set down for another session whose call ran at the same time. Those are refused by name, both ways.
- */
-export function selectTurns(turns: readonly { readonly session: string; readonly turn?: string; readonly calls?: ReadonlySet<string> }[]): Selection {
-  const wanted = new Set(turns.map(({ session, turn }) => JSON.stringify([session, turn])));
-  return selectAgents(
-    (session, turn) => wanted.has(JSON.stringify([session, turn])),
-    (session, call) => turns.some((each) => each.session === session && each.calls?.has(call) === true),
-  );
+/** What these turns did. A change that a call of a session which is not among theirs may have made is refused, naming it. */
+export function selectTurns(turns: readonly { readonly session: string; readonly checkpoints: readonly Checkpoint[] }[]): Selection {
+  const { selected } = selectIds(turns.flatMap(({ checkpoints }) => checkpoints.map(({ id }) => id)));
+  const own = new Set(turns.map(({ session }) => session));
+  return { selected, ambiguous: ({ actor }) => (actor.by === "agent" ? doubtBy((actor.others ?? []).filter(({ session }) => !own.has(session))) : undefined) };
 }
 
-/** All that a session did. What another session may have done instead is refused. */
+/** All that a session did, and what it may have done that is set down for another. What another one may have done instead is refused. */
 export function selectSession(session: string): Selection {
-  return selectAgents((each) => each === session, (each) => each === session);
+  const isOwn = (each: { readonly session: string }): boolean => each.session === session;
+  return {
+    selected: ({ actor }) => actor.by === "agent" && (isOwn(actor) || (actor.others ?? []).some(isOwn)),
+    ambiguous: ({ actor }) => (actor.by === "agent" ? doubtBy([actor, ...(actor.others ?? [])].filter((each) => !isOwn(each))) : undefined),
+  };
 }
 
-/** `first` says it of the session and turn that a change is set down for, `other` of the calls that may have made it instead. */
-function selectAgents(first: (session: string, turn: string | undefined) => boolean, other: (session: string, call: string) => boolean): Selection {
-  return {
-    selected: ({ actor }) => actor.by === "agent" && (first(actor.session, actor.turn) || (actor.others ?? []).some(({ session, call }) => other(session, call))),
-    ambiguous: ({ actor }) => {
-      if (actor.by !== "agent") return undefined;
-      const doubt = (actor.others ?? []).filter(({ session, call }) => !other(session, call)).map(({ session }) => session);
-      if (!first(actor.session, actor.turn)) doubt.unshift(actor.session);
-      return doubt.length === 0 ? undefined : `session ${[...new Set(doubt)].join(" and session ")} worked at the same time and may have changed it`;
-    },
-  };
+function doubtBy(others: readonly { readonly session: string }[]): string | undefined {
+  const sessions = [...new Set(others.map(({ session }) => session))];
+  return sessions.length === 0 ? undefined : `session ${sessions.join(" and session ")} worked at the same time and may have changed it`;
 }
 
 /**

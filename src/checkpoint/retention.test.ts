@@ -153,9 +153,9 @@ test("what is left is still true: each point comes back as it was, each turn goe
       if (chance < 0.7) h.agent(chance < 0.6 ? "s1" : "s2", `t${Math.floor(step / 6)}`, changes);
       else if (chance < 0.85) h.outside(changes);
       else {
-        const turn = { session: "s1", turn: `t${pick(1 + step / 6)}` };
-        const done = Object.fromEntries(plan(h.paths, selectTurns([turn]).selected, { mode: "keep" }).filter(({ action }) => action === "write" || action === "delete").map(({ path, target }) => [path, target]));
-        h.restore("undo", h.checkpoints.filter(({ actor }) => actor.by === "agent" && actor.session === "s1" && actor.turn === turn.turn).map(({ id }) => id), done);
+        const checkpoints = h.ofTurn("s1", `t${pick(1 + step / 6)}`);
+        const done = Object.fromEntries(plan(h.paths, selectTurns([{ session: "s1", checkpoints }]).selected, { mode: "keep" }).filter(({ action }) => action === "write" || action === "delete").map(({ path, target }) => [path, target]));
+        h.restore("undo", checkpoints.map(({ id }) => id), done);
       }
       if (random() < 0.05) h.checkpoints[h.checkpoints.length - 1] = Object.assign(h.checkpoints.at(-1)!, { pinned: true });
       states.push(new Map(PATHS.map((path) => [path, h.present(path)])));
@@ -173,7 +173,8 @@ test("what is left is still true: each point comes back as it was, each turn goe
     }
     for (const session of ["s1", "s2"]) {
       for (let t = 0; t < 7; t++) {
-        const { selected } = selectTurns([{ session, turn: `t${t}` }]);
+        // What is left of a turn bears ids that it had before.
+        const { selected } = selectTurns([{ session, checkpoints: h.ofTurn(session, `t${t}`) }]);
         const is = left.checkpoints.some((each) => selected(each, "a"));
         const [was, now] = [h.paths, left.paths].map((paths) => plan(paths, selected, { mode: "keep" }).filter(({ path, action }) => !left.quiet.has(path) && (action === "write" || action === "delete")).map(({ path, target }) => [path, target]));
         expect(now, `${label}, ${session} t${t}`).toEqual(is ? was : []);

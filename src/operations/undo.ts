@@ -10,7 +10,7 @@ import { asTidemarkError, TidemarkError } from "../base/errors.ts";
 import { lastUndo } from "../checkpoint/chain.ts";
 import { mergeText } from "../checkpoint/merge.ts";
 import { isVersion, type Actor, type Checkpoint, type Entry, type PlanItem, type State, type TreePath } from "../checkpoint/model.ts";
-import { plan, restoreTo, selectCall, selectIds, type Selection } from "../checkpoint/plan.ts";
+import { plan, restoreTo, selectCall, selectIds, selectTurns, type Selection } from "../checkpoint/plan.ts";
 import type { CheckpointStore } from "../store/checkpoints.ts";
 import { parentOf } from "../worktree/manifest.ts";
 import { onDisk } from "../worktree/names.ts";
@@ -156,20 +156,9 @@ function select(wanted: Wanted, all: readonly Checkpoint[], mode: Mode): { selec
       }
       const session = wanted.turns[0]?.session;
       const undoes = wanted.turns.flatMap(({ checkpoints }) => checkpoints);
-      const ids = new Set(undoes.map(({ id }) => id));
-      const ambiguous = othersThan(wanted.turns);
-      return { selection: { selected: ({ id }) => ids.has(id), ambiguous }, undoes, ...(session === undefined ? {} : { session }) };
+      return { selection: selectTurns(wanted.turns), undoes, ...(session === undefined ? {} : { session }) };
     }
   }
-}
-
-/** Changes that a call of another session may have made as well. */
-function othersThan(turns: readonly TreeTurn[]): NonNullable<Selection["ambiguous"]> {
-  const own = new Set(turns.map(({ session }) => session));
-  return ({ actor }) => {
-    const others = actor.by === "agent" ? (actor.others ?? []).filter(({ session }) => !own.has(session)) : [];
-    return others.length === 0 ? undefined : `session ${[...new Set(others.map(({ session }) => session))].join(" and session ")} worked at the same time and may have changed it`;
-  };
 }
 
 /** Of these paths, those that were changed from `first` on; with all that happened before, since that may cancel what came later. */
