@@ -32,7 +32,6 @@ export const ERRORS = {
   TREE_REFUSED: { kind: "user", hint: "Change into the folder of a project.", meaning: "Checkpoints are not kept for this folder: it is a home folder, or holds one." },
   TREE_BUSY: { kind: "environment", hint: "Wait for it to end, then repeat the command.", meaning: "Another Tidemark process has been at work on this tree for a long time." },
   CHECKPOINT_UNKNOWN: { kind: "user", hint: "tidemark checkpoints", meaning: "No checkpoint, turn or call of this tree goes by that name." },
-  NOTHING_TO_UNDO: { kind: "user", hint: "tidemark checkpoints", meaning: "No agent has changed a file here that could be taken back." },
   NOTHING_DONE: { kind: "user", hint: "The same command with --merge or --force.", meaning: "Every file that an undo, redo or restore is about was kept or refused, so nothing was written." },
   NO_REPOSITORY: { kind: "user", hint: "git init makes it one; tidemark restore needs none.", meaning: "The tree is no git repository, so there is nothing to write a commit into." },
   REF_REFUSED: { kind: "user", hint: "Give another name: tidemark export --git NAME", meaning: "A commit is not written under this name: git does not allow it, it is there already, or it is checked out." },

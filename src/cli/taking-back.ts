@@ -102,6 +102,12 @@ export async function show(done: Undone, taking: Taking, about: About, tree: Tre
   return 1;
 }
 
+/** There is nothing that could be taken back. */
+export function sayNothing({ terminal }: Context, words: string, next: string): number {
+  terminal.nothing({ plan: [], irreversible: [], sealed: null, applied: false, conflicts: [], restore: null, turns: [], told: [] }, words, next);
+  return 0;
+}
+
 /** Bytes that counting lines may read: more would keep a person waiting for numbers. */
 const COUNTED = 64 * 1024 * 1024;
 

@@ -55,6 +55,15 @@ export class Terminal {
     this.document(JSON.stringify({ schema: this.#schema(), ok: true, data, warnings: this.#warnings }));
   }
 
+  /** The answer where there is nothing to do or to show, which is no failure. `next`: a command, and what it does. */
+  nothing(data: unknown, words: string, next: string): void {
+    if (this.json) this.warn(words);
+    this.answer(data, () => {
+      for (const line of wrap(printable(`${words}.`), this.width).split("\n")) this.line(line);
+      this.line(`  ${next}`);
+    });
+  }
+
   fail(error: TidemarkError, data?: unknown): void {
     this.#clearProgress();
     if (this.json) {

@@ -48,14 +48,19 @@ export async function inThisTree<T>(context: Context, body: (tree: Tree) => Prom
   }
 }
 
-/** The same where it must have checkpoints already; nothing is made for one that has none. */
+/** The same where it has checkpoints already; nothing is made for one that has none. `none`: what there is to be said then. */
+export async function whereKept<T>(context: Context, body: (tree: Tree) => Promise<T>, none: (root: string) => Promise<T>): Promise<T> {
+  if (!hasCheckpoints(context.home)) return none(treeOf(context.cwd));
+  return inThisTree(context, (tree) => (tree.store.newest(tree.root) === 0 ? none(tree.root) : body(tree)));
+}
+
+/** The same for a command that is about a checkpoint or a file: without any it is refused. */
 export async function inKeptTree<T>(context: Context, body: (tree: Tree) => Promise<T>): Promise<T> {
-  const none = (root: string): TidemarkError => new TidemarkError("NO_CHECKPOINTS", `No checkpoint of ${root} is kept`);
-  if (!hasCheckpoints(context.home)) throw none(treeOf(context.cwd));
-  return inThisTree(context, (tree) => {
-    if (tree.store.newest(tree.root) === 0) throw none(tree.root);
-    return body(tree);
-  });
+  return whereKept(context, body, (root) => Promise.reject(new TidemarkError("NO_CHECKPOINTS", noneOf(root))));
+}
+
+export function noneOf(root: string): string {
+  return `No checkpoint of ${root} is kept`;
 }
 
 /** Throws TREE_REFUSED for a folder that no checkpoints are kept for. */

@@ -138,8 +138,8 @@ function select(wanted: Wanted, all: readonly Checkpoint[], mode: Mode): { selec
   switch (wanted.verb) {
     case "redo": {
       const last = lastUndo(all);
-      if (last === undefined) throw new TidemarkError("NOTHING_TO_UNDO", "No undo or restore here is left to be taken back");
-      return { selection: selectIds([last.id]), undoes: [last] };
+      const undoes = last === undefined ? [] : [last];
+      return { selection: selectIds(undoes.map(({ id }) => id)), undoes };
     }
     case "restore": {
       const { checkpoint } = wanted;

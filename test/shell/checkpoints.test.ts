@@ -30,6 +30,9 @@ async function someWork(): Promise<Work> {
   return w;
 }
 
+/** What undo and redo answer where there is nothing to take back. */
+const NOTHING = { plan: [], irreversible: [], sealed: null, applied: false, conflicts: [], restore: null, turns: [], told: [] };
+
 const actions = ({ data }: Answer): Record<string, string> => Object.fromEntries(data.plan.map(({ path, action }: { path: string; action: string }) => [path, action]));
 
 test("undo takes back the last turn of whichever session, says which, and redo brings it back", async () => {
@@ -53,7 +56,8 @@ test("undo takes back the last turn of whichever session, says which, and redo b
   expect(existsSync(join(w.world.root, "a.test.txt"))).toBe(false);
   expect(await ask(w.at, ["redo"])).toMatchObject({ code: 0, data: { applied: true } });
   expect(w.world.tree()).toEqual(before);
-  expect(await ask(w.at, ["redo"])).toMatchObject({ code: 1, error: { code: "NOTHING_TO_UNDO" } });
+  expect(await ask(w.at, ["redo"])).toEqual({ code: 0, schema: "tidemark/redo/1", ok: true, data: NOTHING, warnings: ["No undo or restore here is left to be taken back"] });
+  expect(w.world.tree()).toEqual(before);
 });
 
 test("undo by number, session and turn; what cannot be undone comes first; what a person made stays", async () => {
@@ -65,7 +69,9 @@ test("undo by number, session and turn; what cannot be undone comes first; what 
   expect(await ask(w.at, ["undo", "9"])).toMatchObject({ code: 0, warnings: ["only 2 turns here can be taken back"], data: { applied: true } });
   expect(Object.keys(w.world.tree())).toEqual(["README.md", "app.txt", "mine.txt"]);
   expect(w.world.read("app.txt")).toBe("one\ntwo\nthree\n");
-  expect(await ask(w.at, ["undo"])).toMatchObject({ code: 1, error: { code: "NOTHING_TO_UNDO", message: "Every turn here is undone already", hint: expect.stringContaining("tidemark redo") } });
+  expect(await ask(w.at, ["undo"])).toEqual({ code: 0, schema: "tidemark/undo/1", ok: true, data: NOTHING, warnings: ["Every turn here is undone already"] });
+  expect(await tidemark(w.at, ["undo", "--session", "5972"])).toEqual({ code: 0, err: "", out: "Every turn here of session 5972 is undone already.\n  tidemark redo    brings the last one back\n" });
+  for (const named of [["--turn", "7"], ["--call", "nonesuch"]]) expect(await ask(w.at, ["undo", ...named])).toMatchObject({ code: 1, error: { code: "CHECKPOINT_UNKNOWN" } });
 });
 
 test("undo of one call, by the beginning of its id, and of one path", async () => {
@@ -149,10 +155,21 @@ test("restore goes back to a checkpoint, a turn's end, or by force to all of wha
   expect(await ask(w.at, ["restore", "ffffffff"])).toMatchObject({ code: 1, error: { code: "CHECKPOINT_UNKNOWN", hint: "tidemark checkpoints" } });
 });
 
-test("in a tree without checkpoints each command says so and what to do", async () => {
-  const at = place();
-  expect(await ask(at, ["redo"])).toMatchObject({ code: 1, error: { code: "NO_CHECKPOINTS" } });
-  expect(await ask(at, ["undo"])).toMatchObject({ code: 1, error: { code: "NOTHING_TO_UNDO" } });
+test("in a tree without checkpoints there is nothing to undo or list, and the next command is said; what is named and not there is refused", async () => {
+  const at = place(["197 main"]);
+  for (const begun of [false, true]) {
+    expect(await ask(at, ["redo"]), String(begun)).toEqual({ code: 0, schema: "tidemark/redo/1", ok: true, data: NOTHING, warnings: ["No undo or restore here is left to be taken back"] });
+    expect(await ask(at, ["checkpoints"])).toEqual({ code: 0, schema: "tidemark/checkpoints/1", ok: true, data: [], warnings: [`No checkpoint of ${at.cwd} is kept`] });
+    if (!begun) expect(existsSync(join(at.home, "checkpoints.db"))).toBe(false);
+    // This one opens the store.
+    expect(await ask(at, ["undo"])).toEqual({ code: 0, schema: "tidemark/undo/1", ok: true, data: NOTHING, warnings: [`No agent has changed files in ${at.cwd} since checkpoints are kept`] });
+  }
+  expect(await tidemark(at, ["checkpoints"])).toEqual({ code: 0, err: "", out: `No checkpoint of ${at.cwd} is kept.\n  tidemark checkpoint    makes one now; tidemark init wires it into the agent\n` });
+  for (const args of [["undo", "--turn", "1"], ["undo", "--call", "toolu_1"]]) expect(await ask(at, args)).toMatchObject({ code: 1, error: { code: "CHECKPOINT_UNKNOWN" } });
+  for (const command of ["undo", "checkpoints"]) expect(await ask(at, [command, "--session", "nonesuch"])).toMatchObject({ code: 1, error: { code: "NO_SESSIONS" } });
+  await ask(at, ["import"]);
+  for (const command of ["undo", "checkpoints"]) expect(await ask(at, [command, "--session", "nonesuch"])).toMatchObject({ code: 1, error: { code: "SESSION_UNKNOWN" } });
+  expect(await ask(at, ["diff", "1"])).toMatchObject({ code: 1, error: { code: "NO_CHECKPOINTS" } });
   expect(await ask(at, ["undo", "src/x.ts"])).toMatchObject({ code: 1, error: { code: "BAD_VALUE", hint: expect.stringContaining("tidemark undo -- src/x.ts") } });
 });
 
@@ -460,7 +477,7 @@ test("a session without checkpoints is undone by its transcript, after the prese
   putTranscript(join(at.config, "projects/x", `${session}.jsonl`), records);
   writeFileSync(file, "new\n");
   await ask(at, ["import"]);
-  expect(await ask(at, ["undo"])).toMatchObject({ code: 1, error: { code: "NOTHING_TO_UNDO", hint: expect.stringContaining("tidemark undo --session 11111111 --dry-run") } });
+  expect((await tidemark(at, ["undo"])).out).toMatch(/^No agent has changed files in .*\n {2}tidemark undo --session 11111111 --dry-run {4}what its transcript can take back\n$/s);
   const dry = await ask(at, ["undo", "--session", "1111", "--dry-run"]);
   expect(dry).toMatchObject({ code: 0, data: { applied: false, plan: [{ path: "a.txt", action: "write", added: 1, removed: 1 }], irreversible: [{ call: "toolu_00000000000002", tool: "Bash", turn: 1, what: expect.stringContaining("not in a transcript"), input: "rm b.txt" }] } });
   expect(await ask(at, ["undo", "--session", "1111"])).toMatchObject({ code: 0, data: { applied: true, sealed: expect.any(String), restore: expect.any(String) } });
@@ -468,6 +485,7 @@ test("a session without checkpoints is undone by its transcript, after the prese
   expect(await ask(at, ["redo"])).toMatchObject({ code: 0, data: { applied: true } });
   expect(readFileSync(file, "utf8")).toBe("new\n");
   expect(await ask(at, ["undo", "--session", "1111", "--call", "toolu_00000000000001"])).toMatchObject({ code: 0, data: { applied: true } });
+  expect(await ask(at, ["checkpoints", "--session", "1111"])).toMatchObject({ code: 0, data: [], warnings: [`Session 11111111 has no checkpoint in ${at.cwd}`] });
   expect(await ask(at, ["undo", "--session", "nonesuch"])).toMatchObject({ code: 1, error: { code: "SESSION_UNKNOWN" } });
 });
 

@@ -4,12 +4,13 @@ import type { Actor, Checkpoint } from "../../checkpoint/model.ts";
 import { uncovered, type Uncovered } from "../../operations/checkpoint-status.ts";
 import type { FileCount } from "../../operations/compare.ts";
 import type { TreeTurn } from "../../operations/history.ts";
+import { sessionId } from "../../operations/sessions.ts";
 import { timeline, type Group, type Shown, type Timeline } from "../../operations/timeline.ts";
 import type { CommandSpec, Context } from "../command.ts";
 import { age, iso } from "../format.ts";
 import { coloured, endOf, plusMinus } from "../taking-back.ts";
 import { columnWidth, widestOf, wrap, type Style, type Terminal } from "../terminal.ts";
-import { inKeptTree } from "../trees.ts";
+import { noneOf, whereKept } from "../trees.ts";
 import { shortId } from "./sessions.ts";
 
 export const command: CommandSpec = {
@@ -33,12 +34,21 @@ partial}, tier, pinned, kind, undone, note, model, tokens, prompt, confidence, u
 page-cache, disk or remote: how far it has come; undone is no, partly or yes.`,
   run: async ({ options }, context) => {
     const log = await context.caughtUp();
-    return inKeptTree(context, async (tree) => {
-      const { session } = options;
+    const named = typeof options["session"] === "string" ? options["session"] : undefined;
+    return whereKept(context, async (tree) => {
       const all = options["all"] === true;
-      const told = await timeline(tree, log, { limit: all ? Infinity : LATEST, ...(typeof session === "string" ? { session } : {}) });
+      const told = await timeline(tree, log, { limit: all ? Infinity : LATEST, ...(named === undefined ? {} : { session: named }) });
+      if (named !== undefined && told.turns === 0) {
+        const id = shortId(await sessionId(log, named));
+        context.terminal.nothing([], `Session ${id} has no checkpoint in ${tree.root}`, `tidemark undo --session ${id} --dry-run    what its transcript can take back`);
+        return 0;
+      }
       if (told.left > 0 && context.terminal.json) context.terminal.warn(`${plural(told.left, "older entry", "older entries")} left out: --all lists them`);
       context.terminal.answer(listed(told), () => say(context, tree.root, told, uncovered(tree.store, tree.root, tree.store.checkpoints(tree.root)), all));
+      return 0;
+    }, async (root) => {
+      if (named !== undefined) await sessionId(log, named);
+      context.terminal.nothing([], noneOf(root), "tidemark checkpoint    makes one now; tidemark init wires it into the agent");
       return 0;
     });
   },

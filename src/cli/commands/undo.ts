@@ -11,7 +11,7 @@ import type { Store } from "../../store/store.ts";
 import { projectOf } from "../../worktree/project.ts";
 import type { CommandSpec, Context, Input } from "../command.ts";
 import { count } from "../options.ts";
-import { show, takeBack, takingOf, TAKING_HELP, TAKING_OPTIONS, turnInWords } from "../taking-back.ts";
+import { sayNothing, show, takeBack, takingOf, TAKING_HELP, TAKING_OPTIONS, turnInWords } from "../taking-back.ts";
 import { inThisTree, uniqueId, type Tree } from "../trees.ts";
 import { shortId } from "./sessions.ts";
 
@@ -46,9 +46,9 @@ its edit tools did, not what its shell commands did. Name it with --session.`,
       const all = await history(tree.store, log, tree.root);
       const named = typeof session === "string" ? session : undefined;
       if (named !== undefined && turnsOf(all, named).length === 0) return byTranscript(await sessionId(log, named), input, tree, log, context);
-      if (all.turns.length === 0) throw await noTurns(log, tree, context);
       if (typeof call === "string") return byCall(callNamed(all, call), all, input, tree, log, context);
       const turns = typeof turn === "string" ? [turnNumbered(all, count(turn, "--turn"), named)] : lastTurns(all, given === undefined ? 1 : count(given, "undo"), named);
+      if (turns.length === 0) return all.turns.length === 0 ? noTurns(log, tree, context) : sayNothing(context, `Every turn here${named === undefined ? "" : ` of session ${named}`} is undone already`, "tidemark redo    brings the last one back");
       if (given !== undefined && turns.length < Number(given)) context.terminal.warn(`only ${plural(turns.length, "turn")} here can be taken back`);
       const about = { title: `Undo ${titleOf(turns)}`, turns, lasting: await lastingOfTurns(log, turns), back: true, again: "tidemark redo", ...ofOne(turns) };
       return takeBack({ verb: "undo", turns }, takingOf("undo", input, tree, context.cwd), about, tree, log, context);
@@ -75,12 +75,12 @@ async function byCall(call: string, all: History, input: Input, tree: Tree, log:
 }
 
 /** Nothing was captured here; the transcript of a session may still tell. */
-async function noTurns(log: Store, { root }: Tree, { cwd }: Context): Promise<TidemarkError> {
-  const project = projectOf(cwd);
+async function noTurns(log: Store, { root }: Tree, context: Context): Promise<number> {
+  const project = projectOf(context.cwd);
   const latest = (await log.heads()).size === 0 ? undefined : await latestSession(log, project);
-  const known = latest?.project === project ? latest : undefined;
-  const hint = known === undefined ? {} : { hint: `tidemark undo --session ${shortId(known.id)} --dry-run shows what its transcript can take back.` };
-  return new TidemarkError("NOTHING_TO_UNDO", `No agent has changed files in ${root} since checkpoints are kept`, hint);
+  const words = `No agent has changed files in ${root} since checkpoints are kept`;
+  if (latest?.project !== project) return sayNothing(context, words, "tidemark checkpoints    what is kept");
+  return sayNothing(context, words, `tidemark undo --session ${shortId(latest.id)} --dry-run    what its transcript can take back`);
 }
 
 // ---- sessions without checkpoints ----
@@ -90,7 +90,7 @@ async function byTranscript(session: string, input: Input, tree: Tree, log: Stor
   const told = await story(log, session);
   const { call, turn } = input.options;
   const turns = typeof turn === "string" ? [count(turn, "--turn")] : changing(told.turns).slice(-(input.args[0] === undefined ? 1 : count(input.args[0], "undo")));
-  if (call === undefined && turns.length === 0) throw new TidemarkError("NOTHING_TO_UNDO", `Session ${shortId(session)} changed no file`, { hint: `tidemark show ${shortId(session)}` });
+  if (call === undefined && turns.length === 0) return sayNothing(context, `Session ${shortId(session)} changed no file`, `tidemark show ${shortId(session)}    what it did`);
   const within = (path: string): boolean => taking.paths.length === 0 || taking.paths.some((each) => path === each || path.startsWith(`${each}/`));
   const planned = await planTranscriptUndo({
     session, configDir: context.configDir, root: tree.root, mode: taking.mode, within,
