@@ -33,19 +33,22 @@ export interface Ended {
 export interface Started {
   readonly child: ChildProcess;
   readonly firstLine: Promise<void>;
+  /** When it has said so many lines, or is at its end. */
+  readonly lines: (count: number) => Promise<void>;
   readonly ended: Promise<Ended>;
 }
 
 export function start(command: string, args: readonly string[]): Started {
   const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
   let [output, errors] = ["", ""];
-  const firstLine = new Promise<void>((resolve) => {
-    child.stdout.on("data", (data: Buffer) => {
-      output += data.toString("utf8");
-      if (output.includes("\n")) resolve();
+  child.stdout.on("data", (data: Buffer) => void (output += data.toString("utf8")));
+  const lines = (count: number): Promise<void> =>
+    new Promise((resolve) => {
+      const look = (): void => void (output.split("\n").length > count && resolve());
+      child.stdout.on("data", look);
+      child.once("close", () => resolve());
+      look();
     });
-    child.once("close", () => resolve());
-  });
   child.stderr.on("data", (data: Buffer) => void (errors += data.toString("utf8")));
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once("error", reject);
@@ -54,5 +57,5 @@ export function start(command: string, args: readonly string[]): Started {
       resolve({ code, signal, said: lines.map((line) => JSON.parse(line) as Record<string, unknown>), errors });
     });
   });
-  return { child, firstLine, ended };
+  return { child, firstLine: lines(1), lines, ended };
 }
