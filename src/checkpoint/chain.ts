@@ -85,16 +85,11 @@ export function undoneBy(checkpoints: readonly Checkpoint[]): Map<string, Restor
   return undone;
 }
 
-/** `restores`: all of the tree; other checkpoints among them do no harm. */
-export function isUndone(id: string, restores: readonly Checkpoint[]): boolean {
-  return undoneBy(restores).has(id);
-}
-
-/** What `redo` takes back: the newest undo or restore that is in force, of those that `of` allows. */
-export function lastUndo(restores: readonly Checkpoint[], of: (restore: RestoreCheckpoint) => boolean = () => true): RestoreCheckpoint | undefined {
-  const undone = undoneBy(restores);
-  return restores
+/** What `redo` takes back: the newest undo or restore that is in force. */
+export function lastUndo(checkpoints: readonly Checkpoint[]): RestoreCheckpoint | undefined {
+  const undone = undoneBy(checkpoints);
+  return checkpoints
     .filter(isRestore)
-    .filter((each) => each.actor.verb !== "redo" && !undone.has(each.id) && of(each))
+    .filter((each) => each.actor.verb !== "redo" && !undone.has(each.id))
     .reduce<RestoreCheckpoint | undefined>((newest, each) => (newest === undefined || each.seq > newest.seq ? each : newest), undefined);
 }

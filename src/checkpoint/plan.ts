@@ -44,7 +44,7 @@ export function plan(paths: ReadonlyMap<TreePath, readonly Entry[]>, selected: S
     const item = planPath(path, entries, selected, options);
     if (item !== undefined) items.push(item);
   }
-  return refuseClashes(items, present).sort(byTurn);
+  return refuseClashes(items, present).sort(inOrder);
 }
 
 /** One change on the way back in time. Without an entry: changes whose record is gone. */
@@ -177,7 +177,8 @@ function foldersOf(path: TreePath): TreePath[] {
 
 const PLACE = { delete: 0, write: 1, merge: 1, keep: 2, refuse: 3 } as const;
 
-function byTurn(a: PlanItem, b: PlanItem): number {
+/** In which order a plan is carried out. */
+export function inOrder(a: PlanItem, b: PlanItem): number {
   const depth = a.action === "delete" && b.action === "delete" ? foldersOf(b.path).length - foldersOf(a.path).length : 0;
   return PLACE[a.action] - PLACE[b.action] || depth || (a.path < b.path ? -1 : 1);
 }

@@ -10,7 +10,7 @@ import { isVersion, type Checkpoint, type State, type TreePath } from "../checkp
 import type { Story } from "../session/fold.ts";
 import type { Store } from "../store/store.ts";
 import { Bytes, type Source } from "./compare.ts";
-import { history } from "./history.ts";
+import { callId, history } from "./history.ts";
 import { isBinary, MOST_BYTES, textOf } from "./patch.ts";
 import { story } from "./sessions.ts";
 import { inputInWords } from "./undo-choice.ts";
@@ -103,7 +103,7 @@ async function teller(log: Store, turns: readonly { readonly session: string; re
   const numbers = new Map(turns.flatMap(({ n, checkpoints }) => (n === undefined ? [] : checkpoints.map(({ id }) => [id, n] as const))));
   const stories = new Map<string, Story>();
   for (const { session } of turns) if (!stories.has(session)) stories.set(session, await story(log, session));
-  const inputs = new Map([...stories.values()].flatMap((told) => told.turns.flatMap(({ calls }) => calls.map(({ id, input }) => [id.replace(/:hook$/, ""), inputInWords(input)] as const))));
+  const inputs = new Map([...stories.values()].flatMap((told) => told.turns.flatMap(({ calls }) => calls.map(({ id, input }) => [callId(id), inputInWords(input)] as const))));
   return (origin) => {
     if (typeof origin === "string") return { by: origin };
     const { id, time, actor } = origin;

@@ -48,6 +48,7 @@ export function changesBetween(store: CheckpointStore, tree: string, from: numbe
   return turned.sort((a, b) => (a.path < b.path ? -1 : 1));
 }
 
+/** Whether a path is one of these or in a folder that is; every one where none is named. */
 export function within(paths: readonly TreePath[]): (path: TreePath) => boolean {
   return (path) => paths.length === 0 || paths.some((each) => path === each || path.startsWith(`${each}/`));
 }

@@ -82,10 +82,15 @@ export function standing(entries: ReadonlyMap<TreePath, readonly Entry[]>): Set<
   return ids;
 }
 
+/** As checkpoints have it: a call that only a hook has told yet has an id of its own in the log. */
+export function callId(id: string): string {
+  return id.replace(/:hook$/, "");
+}
+
 /** By the calls that made the checkpoints; else by when they were made. */
 function turnIn({ turns }: Story, checkpoints: readonly Checkpoint[]): Story["turns"][number] | undefined {
   const calls = new Set(checkpoints.flatMap(({ actor }) => (actor.by === "agent" ? actor.calls.map(({ id }) => id) : [])));
-  const byCall = turns.find((turn) => turn.calls.some(({ id }) => calls.has(id.replace(/:hook$/, ""))));
+  const byCall = turns.find((turn) => turn.calls.some(({ id }) => calls.has(callId(id))));
   return byCall ?? turns.findLast(({ started }) => started <= checkpoints[0]!.time);
 }
 

@@ -4,7 +4,7 @@
  *
  * Lines are counted as far as a budget of bytes goes, the newest first; past it a file is named without numbers.
  */
-import { chainOf, isRestore, stackOf } from "../checkpoint/chain.ts";
+import { chainOf, isRestore, stackOf, undoneBy } from "../checkpoint/chain.ts";
 import type { Change, Checkpoint, Entry, TreePath } from "../checkpoint/model.ts";
 import type { CheckpointStore } from "../store/checkpoints.ts";
 import type { Store } from "../store/store.ts";
@@ -59,10 +59,10 @@ const BUDGET = 128 * 1024 * 1024;
 export async function timeline(source: Source, log: Store, { session, limit }: TimelineOptions): Promise<Timeline> {
   const { store, root } = source;
   const all = await history(store, log, root);
-  const standing = standingChanges(all.entries);
+  const [standing, undone] = [standingChanges(all.entries), undoneBy(all.checkpoints)];
   const drafts = draftsOf(all, session);
   const bytes = new Bytes(source, BUDGET);
-  const groups = drafts.slice(0, limit).map((draft) => finish(draft, all, store, bytes, standing));
+  const groups = drafts.slice(0, limit).map((draft) => finish(draft, all, store, bytes, standing, undone));
   return { groups, left: drafts.length - groups.length, checkpoints: all.checkpoints.length, turns: turnsOf(all, session).length };
 }
 
@@ -98,7 +98,7 @@ function whatOf({ actor, kind }: Checkpoint): Group["what"] {
   return kind === "baseline" ? "baseline" : kind === "manual" ? "manual" : "outside";
 }
 
-function finish({ what, turn, checkpoints }: Draft, all: History, store: CheckpointStore, bytes: Bytes, standing: ReadonlySet<string>): Group {
+function finish({ what, turn, checkpoints }: Draft, all: History, store: CheckpointStore, bytes: Bytes, standing: ReadonlySet<string>, undone: ReadonlyMap<string, unknown>): Group {
   const net = new Map<TreePath, Change>();
   let [stands, gone] = [0, 0];
   const shown = checkpoints.map((checkpoint): Shown => {
@@ -117,14 +117,8 @@ function finish({ what, turn, checkpoints }: Draft, all: History, store: Checkpo
     ...(turn === undefined ? {} : { turn }), ...(during === undefined ? {} : { during }),
     ...(isRestore(first) ? { undid: turnsUndoneBy(all, first) } : {}),
     // A restore that was itself taken back changes nothing any more, as a turn does.
-    undone: what === "restore" ? (restoresUndone(all).has(first.id) ? "yes" : "no") : undoneOf(stands, gone),
+    undone: what === "restore" ? (undone.has(first.id) ? "yes" : "no") : undoneOf(stands, gone),
   };
-}
-
-function restoresUndone({ checkpoints }: History): Set<string> {
-  const undone = new Set<string>();
-  for (const each of checkpoints.filter(isRestore).toReversed()) if (!undone.has(each.id)) for (const id of each.actor.undoes) undone.add(id);
-  return undone;
 }
 
 function undoneOf(stands: number, gone: number): Undone {

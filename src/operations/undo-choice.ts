@@ -10,7 +10,7 @@ import type { Checkpoint } from "../checkpoint/model.ts";
 import type { Call, Story } from "../session/fold.ts";
 import type { Store } from "../store/store.ts";
 import { treeState } from "../worktree/state.ts";
-import { turnsOf, type History, type TreeTurn } from "./history.ts";
+import { callId, turnsOf, type History, type TreeTurn } from "./history.ts";
 import { story } from "./sessions.ts";
 
 /** Something a tool call did that putting files back does not take back. */
@@ -58,7 +58,7 @@ export async function lastingOfTurns(log: Store, turns: readonly TreeTurn[], fro
     stories.set(session, told);
     const own = told.turns.find((turn) => turn.n === n);
     const sealed = new Set(checkpoints.flatMap(({ actor }) => (actor.by === "agent" ? actor.calls.map(({ id }) => id) : [])));
-    const calls = own?.calls ?? told.turns.flatMap((turn) => turn.calls).filter(({ id }) => sealed.has(idOf(id)));
+    const calls = own?.calls ?? told.turns.flatMap((turn) => turn.calls).filter(({ id }) => sealed.has(callId(id)));
     for (const call of calls) if (call.time >= from) lasting.push(...lastingOf(call, session, own?.n));
   }
   return lasting;
@@ -66,21 +66,16 @@ export async function lastingOfTurns(log: Store, turns: readonly TreeTurn[], fro
 
 export async function lastingOfCall(log: Store, session: string, id: string): Promise<Lasting[]> {
   for (const { n, calls } of (await story(log, session)).turns) {
-    const call = calls.find((each) => idOf(each.id) === id);
+    const call = calls.find((each) => callId(each.id) === id);
     if (call !== undefined) return lastingOf(call, session, n);
   }
   return [];
 }
 
-/** A call that only a hook has told yet has an id of its own. */
-function idOf(id: string): string {
-  return id.replace(/:hook$/, "");
-}
-
 function lastingOf({ id, tool, input }: Call, session: string, turn: number | undefined): Lasting[] {
   const what = irreversible(tool, input);
   if (what === undefined) return [];
-  return [{ session, ...(turn === undefined ? {} : { turn }), call: idOf(id), tool, what, input: inputInWords(input) }];
+  return [{ session, ...(turn === undefined ? {} : { turn }), call: callId(id), tool, what, input: inputInWords(input) }];
 }
 
 /** What a tool was given, in one line. */

@@ -19,7 +19,7 @@ import { notText, readLines } from "../base/lines.ts";
 import { clip } from "../base/text.ts";
 import { mergeText } from "../checkpoint/merge.ts";
 import { isVersion, type ContentId, type PlanItem, type State, type TreePath, type Version } from "../checkpoint/model.ts";
-import { OWN_FILES } from "../checkpoint/plan.ts";
+import { inOrder, OWN_FILES } from "../checkpoint/plan.ts";
 import type { Story } from "../session/fold.ts";
 import { parseLine, type Quarantined } from "./intake.ts";
 
@@ -95,14 +95,6 @@ export async function planTranscriptUndo(options: TranscriptUndoOptions): Promis
   }
   const byTime = (a: TakenCall, b: TakenCall): number => a.time - b.time;
   return { session, transcripts, plan: plan.sort(inOrder), contents, selected: selected.sort(byTime), cascade: cascade.sort(byTime), irreversible, damaged };
-}
-
-const PLACE = { delete: 0, write: 1, merge: 1, keep: 2, refuse: 3 } as const;
-
-function inOrder(a: PlanItem, b: PlanItem): number {
-  // A folder can only go when what is in it has gone.
-  const depth = a.action === "delete" && b.action === "delete" ? b.path.split("/").length - a.path.split("/").length : 0;
-  return PLACE[a.action] - PLACE[b.action] || depth || (a.path < b.path ? -1 : 1);
 }
 
 function takenCall({ call, tool, time, thread, path }: FileOperation): TakenCall {

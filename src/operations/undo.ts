@@ -15,6 +15,7 @@ import type { CheckpointStore } from "../store/checkpoints.ts";
 import { parentOf } from "../worktree/manifest.ts";
 import { onDisk } from "../worktree/names.ts";
 import { applyRestore, type RestoreStep } from "../worktree/restore.ts";
+import { within } from "./compare.ts";
 import { entriesOf, type TreeTurn } from "./history.ts";
 import { holdingOf, readContent, writeNote } from "./interrupted.ts";
 import type { Keeper } from "./keeper.ts";
@@ -74,7 +75,7 @@ export function undo(wanted: Wanted, options: UndoOptions, deps: UndoDeps): Undo
     const sealed = all.at(-1)?.id;
     const { selection, undoes, session } = select(wanted, all, options.mode);
     const first = Math.min(...undoes.map(({ seq }) => seq));
-    const entries = within(entriesOf(store, tree, all), options.paths, first);
+    const entries = since(first, entriesOf(store, tree, all), options.paths);
     const items = plan(entries, selection.selected, { mode: options.mode, ...(session === undefined ? {} : { owner: session }), ...(selection.ambiguous === undefined ? {} : { ambiguous: selection.ambiguous }) });
     const ids = undoes.map(({ id }) => id);
     // What lies above is taken back as well, and is to come back with a redo.
@@ -162,8 +163,8 @@ function select(wanted: Wanted, all: readonly Checkpoint[], mode: Mode): { selec
 }
 
 /** Of these paths, those that were changed from `first` on; with all that happened before, since that may cancel what came later. */
-function within(entries: Map<TreePath, Entry[]>, paths: readonly TreePath[], first: number): Map<TreePath, Entry[]> {
-  const wanted = (path: TreePath): boolean => paths.length === 0 || paths.some((each) => path === each || path.startsWith(`${each}/`));
+function since(first: number, entries: Map<TreePath, Entry[]>, paths: readonly TreePath[]): Map<TreePath, Entry[]> {
+  const wanted = within(paths);
   return new Map([...entries].filter(([path, own]) => wanted(path) && own.at(-1)!.checkpoint.seq >= first));
 }
 

@@ -27,7 +27,7 @@ were.`,
   },
 };
 
-export async function runImport({ terminal, store, configDir, now }: Context, paths: readonly string[], withinDays: number): Promise<ImportReport> {
+async function runImport({ terminal, store, configDir, now }: Context, paths: readonly string[], withinDays: number): Promise<ImportReport> {
   return importSessions(await store(), {
     paths,
     configDir,

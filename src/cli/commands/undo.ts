@@ -2,7 +2,8 @@
 import { TidemarkError } from "../../base/errors.ts";
 import { clip, plural } from "../../base/text.ts";
 import { effectOf } from "../../checkpoint/commands.ts";
-import { history, turnNumbered, turnsOf, type History, type TreeTurn } from "../../operations/history.ts";
+import { within } from "../../operations/compare.ts";
+import { callId, history, turnNumbered, turnsOf, type History, type TreeTurn } from "../../operations/history.ts";
 import { latestSession, sessionId, story } from "../../operations/sessions.ts";
 import { callNamed, lastingOfCall, lastingOfTurns, lastTurns, type Lasting } from "../../operations/undo-choice.ts";
 import { bytesFor, undoFromTranscript } from "../../operations/undo-from-transcript.ts";
@@ -91,15 +92,14 @@ async function byTranscript(session: string, input: Input, tree: Tree, log: Stor
   const { call, turn } = input.options;
   const turns = typeof turn === "string" ? [count(turn, "--turn")] : changing(told.turns).slice(-(input.args[0] === undefined ? 1 : count(input.args[0], "undo")));
   if (call === undefined && turns.length === 0) return sayNothing(context, `Session ${shortId(session)} changed no file`, `tidemark show ${shortId(session)}    what it did`);
-  const within = (path: string): boolean => taking.paths.length === 0 || taking.paths.some((each) => path === each || path.startsWith(`${each}/`));
   const planned = await planTranscriptUndo({
-    session, configDir: context.configDir, root: tree.root, mode: taking.mode, within,
+    session, configDir: context.configDir, root: tree.root, mode: taking.mode, within: within(taking.paths),
     select: typeof call === "string" ? { call } : { calls: turns.flatMap((n) => callsOfTurn(told, n)) },
     mayChange: (tool, given) => effectOf(tool, given).effect !== "none",
   });
   const bytes = bytesFor(planned, tree);
   const done = undoFromTranscript(planned, { dryRun: taking.dryRun, id: uniqueId() }, tree);
-  const numberOf = (id: string): number | undefined => told.turns.find(({ calls }) => calls.some((each) => each.id.replace(/:hook$/, "") === id))?.n;
+  const numberOf = (id: string): number | undefined => told.turns.find(({ calls }) => calls.some((each) => callId(each.id) === id))?.n;
   const lasting = planned.irreversible.map(({ call: id, tool, what, reason }): Lasting => {
     const n = numberOf(id);
     return { session, call: id, tool, what: reason, input: clip(what, 300), ...(n === undefined ? {} : { turn: n }) };
