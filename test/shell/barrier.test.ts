@@ -287,22 +287,25 @@ describe("with the built command line", () => {
     let said = "";
     engine.stderr!.setEncoding("utf8").on("data", (text: string) => void (said += text));
     const trees = join(at.home, "trees");
+    const until = async (what: string, body: () => boolean): Promise<void> => {
+      for (let tries = 0; !body(); tries++) {
+        if (tries > 400) throw new Error(`${what}: not in 20 s`);
+        await sleep(50);
+      }
+    };
+    // It looks by itself, and is not in the middle of it.
+    writeFileSync(join(at.tree, "a.txt"), "touched\n");
+    await until("a look", () => kept(at, "a.txt").befores.length === 1 && !readdirSync(trees).some((name) => name.endsWith(".lock")));
     renameSync(trees, `${trees}.aside`);
     writeFileSync(trees, "");
-    writeFileSync(join(at.tree, "a.txt"), "touched\n");
-    for (let tries = 0; said === ""; tries++) {
-      if (tries > 200) throw new Error("nothing is said");
-      await sleep(50);
-    }
+    writeFileSync(join(at.tree, "a.txt"), "touched again\n");
+    await until("a word", () => said !== "");
     // It is tried every 200 ms.
     await sleep(1500);
     expect(said.trimEnd().split("\n")).toEqual([expect.stringMatching(/^tidemark engine: ENOTDIR.*\.lock'$/)]);
     rmSync(trees);
     renameSync(`${trees}.aside`, trees);
-    for (let tries = 0; kept(at, "a.txt").befores.length === 0; tries++) {
-      if (tries > 200) throw new Error("it does not look again");
-      await sleep(50);
-    }
+    await until("another look", () => kept(at, "a.txt").befores.length === 2);
     engine.stdin!.end();
     await gone(engine);
     expect(said.trimEnd().split("\n")).toHaveLength(1);
