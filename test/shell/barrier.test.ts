@@ -223,22 +223,29 @@ describe("with the built command line", () => {
     expect(readdirSync(at.spool).filter((name) => name.endsWith(".json"))).toHaveLength(4);
   });
 
+  /** At once: an engine may look at this very moment, and would find the file empty in between. */
+  function put(at: ReturnType<typeof work>, text: string): void {
+    const part = join(at.home, "..", "part");
+    writeFileSync(part, text);
+    renameSync(part, join(at.tree, "a.txt"));
+  }
+
   test("an engine serves the hooks of its parent; killed, the next hook does without; started again, it serves again; two on one tree do no harm", { timeout: 60_000 }, async () => {
     const at = work();
     const first = await startEngine(at);
     expect(await at.say("Bash", { command: "make" }, "one")).toMatchObject({ code: 0, out: "" });
-    writeFileSync(join(at.tree, "a.txt"), "agent\n");
+    put(at, "agent\n");
     await at.say("Bash", { command: "rm -rf x" }, "two");
     expect(kept(at, "a.txt").befores).toEqual(["mine\n"]);
     first.kill("SIGKILL");
     await gone(first);
-    writeFileSync(join(at.tree, "a.txt"), "while no engine is there\n");
+    put(at, "while no engine is there\n");
     expect(await at.say("Bash", { command: "make" }, "three")).toMatchObject({ code: 0, out: "" });
     expect(kept(at, "a.txt").befores).toEqual(["mine\n", "agent\n"]);
     const [second, third] = [await startEngine(at), await startEngine(at)];
     // The mark and the presence of the one that was killed are gone.
     expect(readdirSync(at.barrier).sort()).toEqual([`${process.pid}-${second.pid}`, `${process.pid}-${third.pid}`].sort());
-    writeFileSync(join(at.tree, "a.txt"), "with two engines\n");
+    put(at, "with two engines\n");
     const { code, ms } = await at.say("Bash", { command: "rm -rf y" }, "four");
     expect(code).toBe(0);
     expect(ms).toBeLessThan(QUICK);
@@ -264,13 +271,13 @@ describe("with the built command line", () => {
     };
     await other("PreToolUse", {});
     expect(kept(at, "a.txt").calls).toContain("toolu_of_the_call_without");
-    writeFileSync(join(at.tree, "a.txt"), "by the other\n");
+    put(at, "by the other\n");
     await other("PostToolUse", { tool_response: { stdout: "" } });
     for (let tries = 0; kept(at, "a.txt").befores.length === 0 || kept(at, "a.txt").calls.includes("toolu_of_the_call_without"); tries++) {
       if (tries > 100) throw new Error("the call of the other session does not come to an end");
       await sleep(100);
     }
-    writeFileSync(join(at.tree, "a.txt"), "mine, afterwards\n");
+    put(at, "mine, afterwards\n");
     await at.say("Bash", { command: "rm -rf z" }, "later");
     const store = openCheckpointStore(at.home);
     const [theirs, mine] = store.changesAfter(at.tree, 0, "a.txt").map(({ seq }) => store.checkpoints(at.tree).find((each) => each.seq === seq)!.actor);
@@ -294,11 +301,11 @@ describe("with the built command line", () => {
       }
     };
     // It looks by itself, and is not in the middle of it.
-    writeFileSync(join(at.tree, "a.txt"), "touched\n");
+    put(at, "touched\n");
     await until("a look", () => kept(at, "a.txt").befores.length === 1 && !readdirSync(trees).some((name) => name.endsWith(".lock")));
     renameSync(trees, `${trees}.aside`);
     writeFileSync(trees, "");
-    writeFileSync(join(at.tree, "a.txt"), "touched again\n");
+    put(at, "touched again\n");
     await until("a word", () => said !== "");
     // It is tried every 200 ms.
     await sleep(1500);
