@@ -4,11 +4,12 @@
  * process goes on from here. Leaves out how a tree is looked at (scan.ts) and how bytes are taken (capture.ts).
  */
 import type { BigIntStats } from "node:fs";
+import { endianness } from "node:os";
 import { crc32 } from "node:zlib";
 import type { ContentId, State, TreePath } from "../checkpoint/model.ts";
 import type { GitIndex } from "./git-index.ts";
 import type { Rules } from "./ignore.ts";
-import { bytesOf, isEscaped, pathOf } from "./names.ts";
+import { bytesOf, isEscaped, pathOf, REPLACED } from "./names.ts";
 import type { Repository } from "./repository.ts";
 
 /** A repository of the tree. */
@@ -246,6 +247,13 @@ export class Manifest {
     if (this.reasons.size > 0) this.reasons.delete(this.pathOf(slot));
   }
 
+  /** The bytes are those of a blob of the repository's: 94,000 hashes by way of texts were 150 ms. */
+  settleBlob(slot: Slot, hash: Uint8Array): void {
+    this.#contents[slot * CONTENT] = hash.length === 20 ? GIT_SHORT : GIT_LONG;
+    this.#contents.set(hash, slot * CONTENT + 1);
+    this.#flags[slot] = this.#flags[slot]! & ~(PENDING | SKIPPED);
+  }
+
   /** Its bytes have to be read after all. */
   doubt(slot: Slot): void {
     this.#call(slot, undefined);
@@ -337,27 +345,18 @@ export class Manifest {
     // JSON keeps lone surrogates, as escapes. No name has a slash in it.
     const texts = Buffer.from(JSON.stringify({ head, folders, others }), "utf8");
     const joined = order.map((slot) => this.#names[slot]!).join("/");
-    const names = isEscaped(joined) ? Buffer.concat(order.flatMap((slot, i) => [i === 0 ? NO_BYTES : SLASHED, bytesOf(this.#names[slot]!)])) : Buffer.from(joined, "utf8");
-    const all = Buffer.alloc(HEAD + texts.length + names.length + order.length * RECORD);
+    let names = Buffer.from(joined, "utf8");
+    if (names.includes(REPLACED) && isEscaped(joined)) names = Buffer.concat(order.flatMap((slot, i) => [i === 0 ? NO_BYTES : SLASHED, bytesOf(this.#names[slot]!)]));
+    const all = Buffer.concat([Buffer.alloc(HEAD), texts, names, ...this.#columns().map(([column, width]) => gathered(column, width, order))]);
     MAGIC.copy(all);
     for (const [i, number] of [texts.length, names.length, order.length].entries()) all.writeUInt32BE(number, 8 + i * 4);
-    texts.copy(all, HEAD);
-    names.copy(all, HEAD + texts.length);
-    const view = new DataView(all.buffer, all.byteOffset, all.length);
-    let at = HEAD + texts.length + names.length;
-    for (const slot of order) {
-      view.setBigInt64(at, this.#mtime[slot]!);
-      view.setBigInt64(at + 8, this.#ctime[slot]!);
-      view.setBigUint64(at + 16, this.#inode[slot]!);
-      view.setFloat64(at + 24, this.#size[slot]!);
-      view.setUint16(at + 32, this.#mode[slot]!);
-      // What was being read when it was written down is read again.
-      view.setUint8(at + 34, this.#flags[slot]!);
-      all.set(this.#contents.subarray(slot * CONTENT, (slot + 1) * CONTENT), at + 35);
-      at += RECORD;
-    }
     all.writeUInt32BE(crc32(all.subarray(HEAD)), 20);
     return all;
+  }
+
+  /** With how many bytes each file has in it. What was being read when it was written down is read again, by its flags. */
+  #columns(): [column: Column, width: number][] {
+    return [[this.#mtime, 8], [this.#ctime, 8], [this.#inode, 8], [this.#size, 8], [this.#mode, 2], [this.#flags, 1], [this.#contents, CONTENT]];
   }
 
   /** Undefined where it is of another version, or damaged. */
@@ -365,33 +364,24 @@ export class Manifest {
     if (bytes.length < HEAD || !bytes.subarray(0, 8).equals(MAGIC)) return undefined;
     const [textLength, nameLength, count] = [bytes.readUInt32BE(8), bytes.readUInt32BE(12), bytes.readUInt32BE(16)];
     if (bytes.length !== HEAD + textLength + nameLength + count * RECORD || bytes.readUInt32BE(20) !== crc32(bytes.subarray(HEAD))) return undefined;
-    let name = HEAD + textLength;
-    const { head, folders, others } = JSON.parse(bytes.toString("utf8", HEAD, name)) as { head: { version: number; seq: number; scanned: string; reasons: [string, string][]; indexed: [string, string][] }; folders: [string, string, string, string, number, string | null, number, number, string[] | null][]; others: [number, string][] };
+    const { head, folders, others } = JSON.parse(bytes.toString("utf8", HEAD, HEAD + textLength)) as { head: { version: number; seq: number; scanned: string; reasons: [string, string][]; indexed: [string, string][] }; folders: [string, string, string, string, number, string | null, number, number, string[] | null][]; others: [number, string][] };
     if (head.version !== VERSION) return undefined;
     const manifest = new Manifest();
     manifest.seq = head.seq;
     manifest.scanned = BigInt(head.scanned);
     manifest.#grow(Math.max(1024, count));
-    const names = name + nameLength;
-    const view = new DataView(bytes.buffer, bytes.byteOffset + names, count * RECORD);
+    const names = namesIn(bytes.subarray(HEAD + textLength, HEAD + textLength + nameLength));
     const order: Slot[] = [];
     for (const [path, mtime, ctime, inode, racy, repository, marks, files, left] of folders) {
       const folder = manifest.addFolder(path, path === "" ? undefined : manifest.folders.get(parentOf(path)));
       Object.assign(folder, { mtime: BigInt(mtime), ctime: BigInt(ctime), inode: BigInt(inode), racy: racy === 1, repository: repository ?? undefined, sparse: (marks & 1) !== 0, closed: (marks & 2) !== 0, ...(left === null ? {} : { left: new Set(left) }) });
-      for (const end = order.length + files; order.length < end; ) {
-        const next = bytes.indexOf(SLASH, name);
-        const slot = manifest.add(folder, pathOf(bytes.subarray(name, next < 0 || next > names ? names : next)));
-        name = next + 1;
-        const at = order.length * RECORD;
-        manifest.#mtime[slot] = view.getBigInt64(at);
-        manifest.#ctime[slot] = view.getBigInt64(at + 8);
-        manifest.#inode[slot] = view.getBigUint64(at + 16);
-        manifest.#size[slot] = view.getFloat64(at + 24);
-        manifest.#mode[slot] = view.getUint16(at + 32);
-        manifest.#flags[slot] = view.getUint8(at + 34);
-        manifest.#contents.set(bytes.subarray(names + at + 35, names + at + RECORD), slot * CONTENT);
-        order.push(slot);
-      }
+      for (const end = order.length + files; order.length < end; ) order.push(manifest.add(folder, names[order.length]!));
+    }
+    // A new manifest numbers its files from 0 on.
+    let at = HEAD + textLength + nameLength;
+    for (const [column, width] of manifest.#columns()) {
+      new Uint8Array(column.buffer).set(bytes.subarray(at, at + count * width));
+      at += count * width;
     }
     for (const [i, content] of others) manifest.#others.set(order[i]!, content);
     for (const [path, reason] of head.reasons) manifest.reasons.set(path, reason);
@@ -400,7 +390,7 @@ export class Manifest {
   }
 
   #grow(to: number): void {
-    const grown = <T extends BigInt64Array | BigUint64Array | Float64Array | Uint16Array | Uint8Array>(column: T, made: T): T => (made.set(column as never), made);
+    const grown = <T extends Column>(column: T, made: T): T => (made.set(column as never), made);
     this.#mtime = grown(this.#mtime, new BigInt64Array(to));
     this.#ctime = grown(this.#ctime, new BigInt64Array(to));
     this.#inode = grown(this.#inode, new BigUint64Array(to));
@@ -414,12 +404,38 @@ export class Manifest {
 const MAGIC = Buffer.from("TDMKMAN\n", "latin1");
 /** The magic, how long the texts and the names are, how many records follow, and a checksum of them all. */
 const HEAD = 24;
-const VERSION = 3;
+/** Numbers in columns are as this kind of machine has them: what another kind wrote is of another version. */
+const VERSION = endianness() === "LE" ? 4 : -4;
 /** Three times 8 bytes, size 8, mode 2, flags 1, content. */
 const RECORD = 35 + CONTENT;
-const SLASH = 0x2f;
-const SLASHED = Buffer.of(SLASH);
+const SLASHED = Buffer.from("/");
 const NO_BYTES = Buffer.alloc(0);
+
+type Column = BigInt64Array | BigUint64Array | Float64Array | Uint16Array | Uint8Array;
+
+/** What some files have in a column, in this order. By way of big integers, 94,000 files were 130 ms. */
+function gathered(column: Column, width: number, order: readonly Slot[]): Buffer {
+  const all = Buffer.alloc(order.length * width);
+  const [from, to] = width % 2 === 0 ? [new Uint16Array(column.buffer), new Uint16Array(all.buffer, all.byteOffset, (order.length * width) / 2)] : [new Uint8Array(column.buffer), all];
+  const step = width % 2 === 0 ? width / 2 : width;
+  let at = 0;
+  for (const slot of order) for (let i = slot * step; i < (slot + 1) * step; i++) to[at++] = from[i]!;
+  return all;
+}
+
+function namesIn(bytes: Buffer): string[] {
+  if (!bytes.includes(REPLACED)) {
+    const text = bytes.toString("utf8");
+    if (!text.includes(REPLACED)) return text.split("/");
+  }
+  const names: string[] = [];
+  for (let at = 0; at <= bytes.length; ) {
+    const end = bytes.indexOf(SLASHED, at);
+    names.push(pathOf(bytes.subarray(at, end < 0 ? bytes.length : end)));
+    at = end < 0 ? bytes.length + 1 : end + 1;
+  }
+  return names;
+}
 
 export function parentOf(path: TreePath): TreePath {
   const at = path.lastIndexOf("/");

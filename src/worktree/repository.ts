@@ -88,7 +88,8 @@ function listedByGit(repository: Repository, environment: Environment): GitIndex
     const path = pathOf(stdout.subarray(tab + 1, end));
     entries.set(path, { path, blob, mode: parseInt(mode, 8), size: 0, inode: 0, mtime: 0n, ctime: 0n, certain: false });
   }
-  return { has: (path) => entries.has(path), get: (path) => entries.get(path), vouched: () => undefined, paths: () => entries.keys(), written };
+  const holds = (folder: TreePath): boolean => [...entries.keys()].some((path) => path.startsWith(`${folder}/`));
+  return { has: (path) => entries.has(path), get: (path) => entries.get(path), vouched: () => undefined, holds, paths: () => entries.keys(), written };
 }
 
 export function indexTime(repository: Repository): bigint | undefined {

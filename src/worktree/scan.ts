@@ -227,17 +227,21 @@ class Scan {
     // One for all that leave nothing out, as most do.
     folder.left = NOTHING;
     const own = this.#options.own.length > 0;
-    const has = (wanted: string): boolean => entries.some(({ name }) => name === wanted);
-    const isRepository = has(".git");
+    let [isRepository, hasRules, hasAttributes] = [false, false, false];
+    for (const { name } of entries) {
+      if (name === ".git") isRepository = true;
+      else if (name === ".gitignore") hasRules = true;
+      else if (name === ".gitattributes") hasAttributes = true;
+    }
     // A linked worktree inside this tree is a tree of its own.
     if (isRepository && folder.path !== "" && kindOf(join(this.#options.root, folder.path)) === "worktree") {
       this.#found.away!.push(...manifest.removeFolder(folder));
       return;
     }
-    this.#ruleFolder(folder, isRepository, has(".gitignore"));
+    this.#ruleFolder(folder, isRepository, hasRules);
     // What is below goes by other rules from now on.
     if (listedBefore && wasRepository !== (folder.repository === folder.path)) manifest.doubtFolders();
-    if (has(".gitattributes")) this.#attributes(folder);
+    if (hasAttributes) this.#attributes(folder);
     // Most folders hold nothing that is ignored or left out: then what is tracked is not asked for.
     const tracked = (): GitIndex | undefined => this.#index(folder.repository);
     const inside = folder.repository === undefined || folder.repository === "" ? 0 : folder.repository.length + 1;
@@ -253,7 +257,7 @@ class Scan {
         if (own && this.#options.own.includes(join(this.#options.root, path))) continue;
         const left = folder.closed || isDependencies(name) || isIgnored(folder.rules, path, true);
         if (left) folder.left = leftOut.add(name);
-        if (left && !this.#hasTracked(tracked(), path.slice(inside))) continue;
+        if (left && tracked()?.holds(path.slice(inside)) !== true) continue;
         const known = manifest.folders.get(path);
         if (known === undefined) this.#newFolders.add(path);
         const inner = known ?? manifest.addFolder(path, folder);
@@ -301,7 +305,7 @@ class Scan {
     const manifest = this.#manifest;
     manifest.stamp(slot, stat, this.#racyFrom);
     const blob = this.#index(folder.repository)?.vouched(inside === 0 ? path : path.slice(inside), stat);
-    if (blob !== undefined) manifest.settle(slot, `git:${blob}`);
+    if (blob !== undefined) manifest.settleBlob(slot, blob);
   }
 
   /** After the first look: how many files have to be read. Whether a repository converts is known once all of it was seen. */
@@ -367,12 +371,6 @@ class Scan {
       }
       if (at === "") return "unknown";
     }
-  }
-
-  #hasTracked(index: GitIndex | undefined, folder: TreePath): boolean {
-    if (index === undefined) return false;
-    for (const path of index.paths()) if (path.startsWith(`${folder}/`)) return true;
-    return false;
   }
 
   /** What holds inside a folder: what holds above it, then the repository's and its own rule file. */
