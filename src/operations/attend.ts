@@ -9,7 +9,7 @@ import { lstatSync } from "node:fs";
 import { resolve } from "node:path";
 import { effectOf } from "../checkpoint/commands.ts";
 import type { Checkpoint } from "../checkpoint/model.ts";
-import type { CheckpointStore } from "../store/checkpoints.ts";
+import type { CheckpointStore, RunningCall } from "../store/checkpoints.ts";
 import type { Told } from "../agents/claude-code/calls.ts";
 import { realPlace } from "../worktree/project.ts";
 import { inTree, syncCheckpoints, type Keeper } from "./keeper.ts";
@@ -112,7 +112,8 @@ export class Attendant {
   }
 
   #before(what: Told, time: number, now: number): Attended {
-    const { effect, path } = this.#effect(what);
+    const does = this.#effect(what);
+    const { effect, path } = does;
     if (effect === "none") return NOTHING;
     // Also where the look would not be over in time: the hook lets the tool go meanwhile.
     const late = now + (path === undefined ? this.#cost : 0) - time > BUDGET ? `${what.call!.tool} began before everything was saved` : undefined;
@@ -120,29 +121,28 @@ export class Attendant {
     const destructive = effectOf(what.call!.tool, what.call!.input).destructive === true;
     if (late !== undefined) {
       // It has begun, so what is found was perhaps its doing.
-      this.#begin(what, time);
+      this.#begin(what, time, does);
       attended = this.look(destructive ? "forced" : "prompt", late);
     }
     if (path !== undefined) {
       // What stands there is kept and the call is set down in one commit.
-      const sealed = this.#keeper.exclusively(() => this.#store.write(() => {
+      const sealed = this.#keeper.briefly(() => {
         const found = this.#keeper.lookAt(path, "prompt", { own: true });
-        if (late === undefined) this.#begin(what, now);
+        if (late === undefined) this.#begin(what, now, does);
         return found;
-      }));
+      });
       return { ...attended, sealed: [...attended.sealed, ...sealed] };
     }
     if (late !== undefined) return attended;
     if (this.#touched || destructive) attended = this.look(destructive ? "forced" : "prompt");
     const over = this.#keeper.now() - time > BUDGET;
-    this.#begin(what, over ? time + BUDGET : now);
+    this.#begin(what, over ? time + BUDGET : now, does);
     // The look took longer than any before it: what the tool did first may have been found by it, and taken for yours.
     if (over) attended = { ...attended, sealed: [...attended.sealed, ...this.#keeper.doubt(`${what.call!.tool} began before everything was saved`)] };
     return attended;
   }
 
-  #begin(what: Told, started: number): void {
-    const { effect, path } = this.#effect(what);
+  #begin(what: Told, started: number, { effect, path } = this.#effect(what)): void {
     if (effect === "none") return;
     this.#keeper.callBegan({
       id: what.call!.id, tool: what.call!.tool, session: what.session, agent: what.agent, started,
@@ -165,11 +165,13 @@ export class Attendant {
     return effect === "path" && path !== undefined ? { path: inTree(this.#keeper.root, realPlace(path)) ?? path } : {};
   }
 
-  #end(what: Told, time: number, background: boolean): void {
-    const id = what.call!.id;
-    const begun = this.#store.calls(this.#keeper.root).find((each) => each.id === id);
+  #end(what: Told, time: number, background: boolean, begun = this.#begun(what)): void {
     const started = what.ms === undefined || begun === undefined ? undefined : Math.max(begun.started, time - what.ms - AROUND);
-    this.#keeper.callEnded(id, time, what.background === true || background, started);
+    this.#keeper.callEnded(what.call!.id, time, what.background === true || background, started);
+  }
+
+  #begun({ call }: Told): RunningCall | undefined {
+    return this.#store.calls(this.#keeper.root).find(({ id }) => id === call!.id);
   }
 
   /** What the call may do to this tree; with the path where it is one alone. */
@@ -189,22 +191,22 @@ export class Attendant {
   #after(what: Told, time: number): Attended {
     const { effect, path: named, background } = this.#effect(what);
     if (effect === "none") return NOTHING;
-    const begun = this.#store.calls(this.#keeper.root).find(({ id }) => id === what.call!.id);
+    const begun = this.#begun(what);
     const path = begun === undefined ? named : begun.path;
     if (path === undefined) {
-      this.#end(what, time, background);
+      this.#end(what, time, background, begun);
       return this.look("call");
     }
     // One commit instead of four.
-    return this.#keeper.exclusively(() => this.#store.write(() => {
+    return this.#keeper.briefly(() => {
       // An edit that failed has written nothing: often because someone else had.
       if (what.failed === true) {
         this.#keeper.callFailed(what.call!.id);
         return { sealed: this.#keeper.lookAt(path, "prompt"), looked: false };
       }
-      this.#end(what, time, background);
+      this.#end(what, time, background, begun);
       return { sealed: this.#keeper.lookAt(path, "call", { call: what.call!.id }), looked: false };
-    }));
+    });
   }
 
   /** A session begins: another's call of which nothing is known but that it began may be one of a session that was killed. */

@@ -43,6 +43,11 @@ export function isInterrupted({ home, root, pid, isAlive }: InterruptedDeps): bo
   return notesOf(home, root).some(({ file, note }) => note.pid === pid || !isAlive(note.pid, statSync(file, { throwIfNoEntry: false })?.mtimeMs));
 }
 
+/** Whether anything in this tree was begun and not ended, by whomever. */
+export function isLeftOpen({ home, root }: Pick<InterruptedDeps, "home" | "root">): boolean {
+  return notesOf(home, root).length > 0;
+}
+
 /** For one who holds the tree's lock, before anything is looked at. `always`: also what is known to the journals alone. */
 export function finishInterrupted(
   { home, root, pid, isAlive, store, restored, always }: InterruptedDeps & { readonly store: CheckpointStore; readonly restored: (actor: Actor, written: ReadonlyMap<TreePath, State>) => unknown; readonly always: boolean },

@@ -3,7 +3,7 @@
  * Its name tells whose it is, `<id>.<pid>.json`; it is taken over by renaming it, which only one can. Leaves out what
  * is done with it (restore.ts) and whether a process is alive, which the caller knows.
  */
-import { closeSync, fsyncSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, closeSync, fsyncSync, lstatSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { State, TreePath } from "../checkpoint/model.ts";
 import { codeOf } from "./folder.ts";
@@ -111,6 +111,8 @@ export function timeOf(file: string): bigint {
 }
 
 export function namesIn(folder: string): string[] {
+  // Mostly it is not there, and each edit asks: an exception costs ten times as much.
+  if (!existsSync(folder)) return [];
   try {
     return readdirSync(folder).sort();
   } catch (error) {

@@ -44,7 +44,9 @@ const JOBS: Record<string, (root: string, home: string, ...args: string[]) => vo
       const path = `${lane}/${Math.floor(random() * 12)}.txt`;
       if (random() < 0.2) rmSync(join(root, path), { force: true });
       else writeFileSync(join(root, path), `${lane} ${n} `.repeat(1 + Math.floor(random() * 4000)));
-      if (random() < 0.3) keeper.lookAt(path, "prompt", { own: true });
+      const chance = random();
+      if (chance < 0.15) keeper.lookAt(path, "prompt", { own: true });
+      else if (chance < 0.5) keeper.briefly(() => keeper.lookAt(path, "prompt", { own: true }));
       else keeper.look("prompt");
       if (random() < 0.1) keeper.save();
       say({ looked: n });

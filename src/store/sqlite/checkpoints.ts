@@ -187,16 +187,16 @@ class SqliteCheckpointStore implements CheckpointStore {
   }
 
   callBegan(tree: string, call: RunningCall): void {
-    guarded(() => this.#write(() => this.#file.sql("INSERT INTO call (tree, id, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING").run(this.#treeId(tree), call.id, JSON.stringify(call))));
+    guarded(() => this.#writeOne(() => this.#file.sql("INSERT INTO call (tree, id, body) VALUES (?, ?, ?) ON CONFLICT DO NOTHING").run(this.#treeId(tree), call.id, JSON.stringify(call))));
   }
 
   callEnded(tree: string, id: string, time: number, background: boolean, started?: number): void {
     guarded(() =>
-      this.#write(() => {
-        const call = this.#calls(tree).find((each) => each.id === id);
-        if (call === undefined) return;
-        const { background: _, ...rest } = call;
-        this.#file.sql("UPDATE call SET body = ? WHERE tree = ? AND id = ?").run(JSON.stringify({ ...rest, ended: time, ...(background && { background }), ...(started !== undefined && { started }) }), this.#treeId(tree), id);
+      this.#writeOne(() => {
+        const row = this.#file.sql("SELECT rowid, body FROM call WHERE tree = (SELECT id FROM tree WHERE name = ?) AND id = ?").get(textToBytes(tree), id);
+        if (row === undefined) return;
+        const { background: _, ...rest } = JSON.parse(String(row["body"])) as RunningCall;
+        this.#file.sql("UPDATE call SET body = ? WHERE rowid = ?").run(JSON.stringify({ ...rest, ended: time, ...(background && { background }), ...(started !== undefined && { started }) }), row["rowid"]!);
       }),
     );
   }
@@ -207,11 +207,11 @@ class SqliteCheckpointStore implements CheckpointStore {
 
   dropCalls(tree: string, before: number): void {
     guarded(() =>
-      this.#write(() => {
+      this.#writeOne(() => {
         // One that left something running has returned, but is not over.
-        for (const { id, ended, background } of this.#calls(tree)) {
-          if (ended !== undefined && ended < before && background !== true) this.#file.sql("DELETE FROM call WHERE tree = ? AND id = ?").run(this.#treeId(tree), id);
-        }
+        this.#file
+          .sql("DELETE FROM call WHERE tree = (SELECT id FROM tree WHERE name = ?) AND json_extract(body, '$.ended') < ? AND coalesce(json_extract(body, '$.background'), 0) = 0")
+          .run(textToBytes(tree), before);
       }),
     );
   }
@@ -303,6 +303,19 @@ class SqliteCheckpointStore implements CheckpointStore {
     }
     for (const each of afterwards) each();
     return result;
+  }
+
+  /** Of one statement that writes, or several that may each stand alone: within a transaction a savepoint would cost more than they do. */
+  #writeOne<T>(body: () => T): T {
+    if (this.#depth === 0) return this.#write(body);
+    if (this.#isLost) throw new TidemarkError("DISK_FULL", "The transaction was given up");
+    try {
+      return body();
+    } catch (error) {
+      // Whether SQLite gave up all of it cannot be told, so nothing more goes into it.
+      this.#isLost = true;
+      throw error;
+    }
   }
 
   /** All of it from one moment: another process may rest a delta on something else between two looks. */
