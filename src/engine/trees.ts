@@ -50,6 +50,9 @@ const REST = 400;
 /** A look by itself comes at the earliest so many times its own length after the one before. */
 const SHARE = 20;
 
+/** A call that comes meanwhile waits for that long at most, in milliseconds. */
+const PACKING = 5;
+
 export class Trees {
   readonly #options: TreesOptions;
   readonly #trees = new Map<string, Attended | string>();
@@ -57,6 +60,7 @@ export class Trees {
   readonly #copy: BackgroundCopy;
   #store: CheckpointStore | undefined;
   #unsynced = false;
+  #unpacked = true;
 
   constructor(options: TreesOptions) {
     this.#options = options;
@@ -79,7 +83,7 @@ export class Trees {
     if (!tree.watcher.sure) tree.attendant.touch();
     const began = clock();
     const { sealed, looked } = tree.attendant.take(told, time, began);
-    if (sealed.length > 0) this.#unsynced = true;
+    if (sealed.length > 0) this.#unsynced = this.#unpacked = true;
     if (looked) this.#looked(tree, began);
     // An edit tool may have named a file in a folder that was left out.
     else if (tree.lookedAt > 0) tree.watcher.follow(tree.keeper.folders());
@@ -97,6 +101,8 @@ export class Trees {
       this.#looked(tree, this.#lookNow(tree));
     }
     if (this.#store === undefined) return;
+    // An older version of what was sealed is kept as its difference from the newer one.
+    if (this.#unpacked) this.#unpacked = this.#store.pack({ clock: this.#options.clock, ms: PACKING });
     if (this.#unsynced) {
       // What was committed reaches the disk behind everyone's back.
       syncCheckpoints(this.#store);
@@ -120,7 +126,7 @@ export class Trees {
   /** Gives when it began. */
   #lookNow(tree: Attended): number {
     const began = this.#options.clock();
-    if (tree.attendant.look("prompt").sealed.length > 0) this.#unsynced = true;
+    if (tree.attendant.look("prompt").sealed.length > 0) this.#unsynced = this.#unpacked = true;
     return began;
   }
 

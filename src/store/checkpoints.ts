@@ -96,6 +96,8 @@ export interface CheckpointStore {
   forgetPath(tree: string, path: TreePath): number;
   /** Takes out contents that no change and none of `keep` names, and packs old versions as deltas, for at most `ms` milliseconds by `clock`. */
   collect(keep: ReadonlySet<ContentId>, budget: { readonly clock: () => number; readonly ms: number }): { dropped: number; packed: number; done: boolean };
+  /** Packs versions that something newer has come after, the oldest first, for about `ms` milliseconds. False once there are no more. */
+  pack(budget: { readonly clock: () => number; readonly ms: number }): boolean;
   usage(): Usage;
   /** Reads everything and names what does not hold. */
   check(): Problem[];

@@ -220,6 +220,10 @@ class InProcessCheckpointStore implements CheckpointStore {
     return { dropped, packed: 0, done: true };
   }
 
+  pack(): boolean {
+    return false;
+  }
+
   usage(): Usage {
     const bytes = [...this.#memory.contents.values()].reduce((sum, content) => sum + content.bytes.length, 0);
     return { bytes, contents: this.#memory.contents.size, checkpoints: this.#memory.checkpoints.size };

@@ -291,6 +291,25 @@ describe("checkpoints on disk", () => {
     expect(sql("SELECT form FROM content ORDER BY id DESC LIMIT 1")).toEqual([{ form: 1 }]);
   });
 
+  test("packed between two calls, what is kept for each edit is its difference, and nothing is looked at twice", () => {
+    const store = open();
+    const texts = versions(60);
+    const clock = (): number => 0;
+    let before: State = "absent";
+    for (const text of texts) {
+      const after = file(store, text);
+      seal(store, [{ path: "x", before, after }]);
+      before = after;
+      while (store.pack({ clock, ms: 5 }));
+      expect(store.pack({ clock, ms: 5 })).toBe(false);
+    }
+    const kept = sql("SELECT sum(n) AS n FROM (SELECT sum(length(bytes)) AS n FROM part UNION ALL SELECT sum(length(bytes)) FROM delta)") as [{ n: number }];
+    expect(kept[0].n).toBeLessThan(texts.reduce((sum, text) => sum + encodeWhole(Buffer.from(text))[1].length, 0) / 4);
+    expect(store.changesAfter(TREE, 0, "x").map(({ after }) => textOf(store, after))).toEqual(texts);
+    expect(collectAll(store)).toEqual({ dropped: 0, packed: 0 });
+    expect(store.check()).toEqual([]);
+  });
+
   test("collecting stops when its time is over and goes on where it was", () => {
     const store = open();
     edits(store, "x", versions(200));

@@ -262,6 +262,10 @@ class SqliteCheckpointStore implements CheckpointStore {
     });
   }
 
+  pack({ clock, ms }: { readonly clock: () => number; readonly ms: number }): boolean {
+    return guarded(() => this.#packing.packSome(clock, ms));
+  }
+
   usage(): Usage {
     return guarded(() => {
       const bytes = ["", "-wal", "-shm"].reduce((sum, suffix) => sum + (statSync(join(this.#home, NAME + suffix), { throwIfNoEntry: false })?.size ?? 0), this.#large.bytes());

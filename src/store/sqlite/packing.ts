@@ -10,6 +10,7 @@ import { GRACE, ownHash } from "../sealing.ts";
 import { CHANGES } from "./checkpoint-rows.ts";
 import { BROTLI, CHAIN_LIMIT, DELTA, encodeWhole, hashOf, isLarge, NAMED, RAW, type Contents, type Transactions } from "./contents.ts";
 import { applyDelta, encodeDelta } from "./delta.ts";
+import type { Row } from "./driver.ts";
 import type { Prepared } from "./files.ts";
 import type { LargeFiles } from "./large.ts";
 
@@ -53,12 +54,17 @@ export class Packing {
     this.#large.removeStray(clock() - GRACE);
     this.#removeOrphans();
     const mark = this.#mark(keep);
-    const steps = [() => this.#sweepStep(mark, result, clock), () => this.#forgetNames(), () => this.#packStep(mark, result, clock), () => this.#shrinkStep()];
+    const steps = [() => this.#sweepStep(mark, result, clock), () => this.#forgetNames(), () => this.#packStep(mark.whole, result, clock, STEP), () => this.#shrinkStep()];
     for (const step of steps) {
       while (step()) if (clock() >= end) return result;
     }
     result.done = true;
     return result;
+  }
+
+  /** Between two calls. What is the newest version of another path as well is not spared here: looking for that is a walk through all changes, and it only takes longer to read. */
+  packSome(clock: () => number, ms: number): boolean {
+    return this.#packStep(new Set(), { packed: 0 }, clock, ms);
   }
 
   /** Takes out these contents, which no change names any more, at once. Gives the hashes of those whose file is to go after the commit. */
@@ -191,13 +197,16 @@ export class Packing {
   }
 
   /** Every change is looked at once: what it replaced as a delta of what it brought. */
-  #packStep({ whole }: Mark, result: Collected, clock: () => number): boolean {
+  #packStep(whole: ReadonlySet<number>, result: Pick<Collected, "packed">, clock: () => number, ms: number): boolean {
     const began = clock();
+    const next = (): Row[] => this.#file.sql("SELECT id, before_content, after_content FROM change WHERE id > ? ORDER BY id LIMIT ?").all(this.#note("packed") ?? 0, BATCH);
+    // Mostly there are none, and then nobody need wait.
+    if (next().length === 0) return false;
     return this.#transactions.write(() => {
-      const rows = this.#file.sql("SELECT id, before_content, after_content FROM change WHERE id > ? ORDER BY id LIMIT ?").all(this.#note("packed") ?? 0, BATCH);
+      const rows = next();
       let last: (typeof rows)[number] | undefined;
       for (const row of rows) {
-        if (last !== undefined && clock() - began >= STEP) break;
+        if (last !== undefined && clock() - began >= ms) break;
         last = row;
         const [older, newer] = [row["before_content"], row["after_content"]];
         if (typeof older === "number" && typeof newer === "number" && older !== newer && !whole.has(older) && this.#pack(older, newer)) result.packed++;
