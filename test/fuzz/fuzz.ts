@@ -44,6 +44,9 @@ export interface Report {
   readonly kills: Map<string, number>;
 }
 
+/** Clocks of files stand still for so long, in milliseconds (Linux: 1 to 10). */
+const TICK = 10;
+
 export class Wrong extends Error {}
 
 /** Steps of one world: long enough for undos of undos, short enough to be read. */
@@ -265,7 +268,11 @@ class World {
       this.#same(readTree(this.#root), this.#tree, "a dry run changed the tree");
     }
     const before = this.#tree;
+    const { time } = this.#model;
     const undone = this.#undo(wanted, { mode, paths });
+    // What its own look has sealed was seen by the model before.
+    const sealed = this.#store.checkpoints(this.#root).find(({ id }) => id === undone.sealed);
+    if (sealed !== undefined && sealed.seq > (this.#marks.at(-1)?.seq ?? 0)) this.#marks.push({ seq: sealed.seq, time });
     this.#after(before, mode === "force" ? this.#farther(ways, undone) : ways, undone, wanted.verb);
     if (untouched !== undefined && this.#gitHashes() !== untouched) throw new Wrong("git's own files were changed");
     if (undone.applied && this.#chance.is(0.25)) this.#andBack(before);
@@ -547,14 +554,18 @@ class World {
   }
 
   #begin(call: Call): void {
-    if (call.path === undefined) this.#look("forced");
+    const { path } = call;
+    if (path === undefined) this.#look("forced");
+    // As operations/attend.ts does it.
     else {
-      this.#keeper.lookAt(call.path, "prompt", { own: true });
-      this.#found(this.#clear(this.#tree), call.path);
+      this.#keeper.briefly(() => this.#keeper.lookAt(path, "prompt", { own: true }));
+      this.#found(this.#clear(this.#tree), path);
       this.#mark();
     }
-    this.#keeper.callBegan({ ...call, tool: call.path === undefined ? "Bash" : "Write", agent: "fuzzer", started: Date.now() });
+    this.#keeper.callBegan({ ...call, tool: path === undefined ? "Bash" : "Write", agent: "fuzzer", started: Date.now() });
     this.#model.running.push(call);
+    // A hook that returns and a tool that starts take longer; a file made within a tick of the look would seem older than it.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, TICK);
   }
 
   #finish(call: Call): void {
