@@ -13,19 +13,21 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   base: [],
   event: ["base"],
   session: ["base", "event"],
-  context: ["base", "event", "session"],
+  // What is extracted is taken from a session's story.
+  memory: ["base", "event", "session"],
+  context: ["base", "event", "session", "memory"],
   checkpoint: ["base"],
   store: ["base", "event", "session/summary.ts (types)", "checkpoint/model.ts (types)"],
   agents: ["base", "event"],
   worktree: ["base", "checkpoint"],
-  operations: ["base", "event", "session", "context", "checkpoint", "store", "agents", "worktree"],
+  operations: ["base", "event", "session", "memory", "context", "checkpoint", "store", "agents", "worktree"],
   engine: ["base", "store", "agents", "worktree", "operations"],
-  cli: ["base", "event", "session", "checkpoint", "store", "agents", "worktree", "operations", "engine"],
+  cli: ["base", "event", "session", "memory", "checkpoint", "store", "agents", "worktree", "operations", "engine"],
   library: ["base", "checkpoint", "store", "worktree", "operations", "cli/environment.ts", "cli/processes.ts"],
 };
 
 /** Rooms that only turn values into values: no files, no processes, no clock, no chance, no environment. */
-export const PURE: readonly string[] = ["base", "event", "session", "context", "checkpoint"];
+export const PURE: readonly string[] = ["base", "event", "session", "memory", "context", "checkpoint"];
 
 /** Rooms that may ask for what is personal or changes: environment, home folder, clock, chance. */
 export const SHELLS: readonly string[] = ["cli", "library"];

@@ -25,6 +25,41 @@ const task = z.strictObject({
   status: z.enum(["pending", "in_progress", "completed", "deleted"]),
 });
 
+export const MEMORY_KINDS = ["constraint", "decision", "procedural", "semantic", "episodic", "working"] as const;
+/** The most characters of a memory's statement: it is one statement, and no place for a document. */
+export const STATEMENT_MOST = 4000;
+/** A key names what a statement is about; it stands in a line of Markdown between other marks. */
+export const KEY_SHAPE = /^[^\s;<>](?:[^\n;<>]{0,198}[^\s;<>])?$/;
+
+const evidence = z
+  .strictObject({
+    files: z.array(z.strictObject({ path: text.describe("from the root of the project"), hash: text.optional().describe("SHA-256 of its bytes when it was remembered") })).optional(),
+    symbols: z.array(z.strictObject({ name: text, path: text, lines: text.optional().describe("SHA-256 of the lines that declare it") })).optional(),
+    commands: z.array(text).optional(),
+    dependencies: z.array(z.strictObject({ name: text, path: text, version: text.optional() })).optional(),
+    branch: text.optional(),
+    commit: text.optional(),
+  })
+  .describe("what of the tree it is about, and how that was");
+
+/** What a memory says. A pass that adds one gives all that is not optional there; one that changes it gives what changes. */
+const memory = z.strictObject({
+  key: z.string().regex(KEY_SHAPE).optional().describe("its subject: of one key and scope one value holds at a time"),
+  kind: z.enum(MEMORY_KINDS).optional(),
+  statement: z.string().min(1).max(STATEMENT_MOST).optional(),
+  scope: z.strictObject({ level: z.enum(["user", "team", "project", "branch", "path"]), project: text.optional(), branch: text.optional(), path: text.optional() }).optional(),
+  status: z.enum(["active", "inbox", "rejected", "superseded", "ended"]).optional(),
+  trust: z.enum(["user", "inferred", "tool"]).optional().describe("user: said by the user; inferred: worked out; tool: from the output of a tool or the web"),
+  confidence: z.number().min(0).max(1).optional(),
+  valid_from: z.number().int().optional().describe("milliseconds since 1970"),
+  valid_to: z.number().int().nullable().optional(),
+  superseded_by: text.nullable().optional(),
+  sources: z.array(text).optional().describe("ids of events; in a change they are added to those it has"),
+  passes: count.optional().describe("how often the command passed; in a change it is added"),
+  failures: count.optional(),
+  about: evidence.optional(),
+});
+
 /** Every event type with its payload. A key is a type; the description is its line in the event reference. */
 export const PAYLOADS = {
   "session.started": z
@@ -109,6 +144,20 @@ export const PAYLOADS = {
       skipped: count.describe("how many of them could not be kept"),
     })
     .describe("Files that changed were kept; what changed is in the store of checkpoints."),
+  "memory.revised": z
+    .strictObject({
+      by: z.enum(["user", "extraction"]).describe("only the user lets a memory out of the inbox"),
+      what: text.describe("what was done: remember, extract, accept, import …"),
+      after: text.optional().describe("the last event about memories that the writer knew"),
+      in_place_of: text.optional().describe("the pass whose place this one takes: what was to be forgotten is left out"),
+      changes: z.array(
+        z
+          .strictObject({ id: text, was: memory.optional().describe("what it said before of what is changed; absent where it is added"), now: memory })
+          .refine(({ was, now }) => was !== undefined || [now.key, now.kind, now.statement, now.scope, now.status, now.trust, now.confidence, now.valid_from].every((field) => field !== undefined), "an added memory lacks a field"),
+      ),
+    })
+    .describe("One pass over what is remembered, with all it changed. It can be taken back whole."),
+  "memory.reverted": z.strictObject({ pass: text.describe("the pass that no longer counts, or another revert") }).describe("A pass was taken back."),
   linked: z.strictObject({ kind: text, url: text }).describe("Something outside that the session made, such as a pull request."),
   raw: z.strictObject({ kind: text, record: z.unknown() }).describe("A record of an unknown shape, kept as it was."),
   forgotten: z.strictObject({ events: z.array(text), reason: text.optional() }).describe("These events were erased on request; their places in the chain remain."),
