@@ -22,8 +22,8 @@ export interface MemoryState {
   readonly memories: ReadonlyMap<string, Memory>;
   readonly passes: readonly Pass[];
   readonly contradictions: readonly Contradiction[];
-  /** By slot and content: what was proposed before, also in passes that were taken back. Not to be proposed again. */
-  readonly proposed: ReadonlySet<string>;
+  /** By slot and content: what was proposed before, also in passes that were taken back, with the events it was taken from. */
+  readonly proposed: ReadonlyMap<string, ReadonlySet<string>>;
   /** The last event that was folded. */
   readonly last?: string;
 }
@@ -51,12 +51,15 @@ export function foldMemories(events: readonly { event: MemoryEvent; erased: bool
   const passes = passesOf(events, known);
   const index = new Map(passes.map(({ id }, i) => [id, i]));
   const drafts = new Map<string, Draft>();
-  const proposed = new Set<string>();
+  const proposed = new Map<string, Set<string>>();
   for (const [i, { event, recorded, counts }] of passes.entries()) {
     if (event.type !== "memory.revised") continue;
     const { by, changes, after } = event.payload;
     for (const { id, was, now } of changes ?? []) {
-      if (was === undefined) proposed.add(proposalOf(now));
+      if (was === undefined) {
+        const proposal = proposalOf(now);
+        proposed.set(proposal, new Set([...(proposed.get(proposal) ?? []), ...(now.sources ?? [])]));
+      }
       if (!counts) continue;
       if (was !== undefined) change(drafts.get(id), now, by === "user", event.id);
       else if (!drafts.has(id)) drafts.set(id, draftOf(id, now, { order: drafts.size, index: i, after: after === undefined ? -1 : (index.get(after) ?? -1) }, recorded, event.id));
@@ -178,7 +181,11 @@ function settleSlot(values: readonly Draft[], contradictions: Contradiction[]): 
       continue;
     }
     if (standing(draft) < standing(holder)) {
-      if (draft.status !== "active") continue;
+      if (draft.status !== "active") {
+        // It is over, and meanwhile something stronger held.
+        draft.valid_to = draft.valid_from;
+        continue;
+      }
       draft.status = "inbox";
       contradictions.push({ a: holder.id, b: draft.id, why: "weaker" });
       continue;
