@@ -38,7 +38,7 @@ export class Passes {
 
   revert(pass: string): string {
     const id = `pass-${this.events.length}`;
-    this.events.push({ event: event("memory.reverted", { pass }, { id, time: this.#time(undefined) }), erased: false });
+    this.events.push({ event: event("memory.reverted", { of: pass }, { id, time: this.#time(undefined) }), erased: false });
     return id;
   }
 

@@ -22,6 +22,8 @@ export const COMMANDS: Record<string, () => Promise<{ command: CommandSpec }>> =
   show: () => import("./commands/show.ts"),
   search: () => import("./commands/search.ts"),
   resume: () => import("./commands/resume.ts"),
+  remember: () => import("./commands/remember.ts"),
+  memory: () => import("./commands/memory.ts"),
   checkpoints: () => import("./commands/checkpoints.ts"),
   diff: () => import("./commands/diff.ts"),
   undo: () => import("./commands/undo.ts"),

@@ -12,7 +12,7 @@ import type { SessionSummary } from "../session/summary.ts";
 import { goneFrom, type Check, type Draft, type Gone, type PackOptions, type Section } from "./draft.ts";
 import type { CommandFact, Fact, Facts } from "./facts.ts";
 import { byWorth, FileGroups } from "./files.ts";
-import { sentences } from "./prose.ts";
+import { sentences } from "../memory/sentences.ts";
 
 export interface BriefLine {
   readonly section: Section;

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { conversation, type Conversation } from "../../test/conversation.ts";
 import { foldSession } from "../session/fold.ts";
-import { collectFacts, commandHeads, failureLine, type Facts } from "./facts.ts";
+import { collectFacts, type Facts } from "./facts.ts";
 import { rankFacts } from "./rank.ts";
 
 const factsOf = (tell: (c: Conversation) => void): Facts => collectFacts(foldSession("s1", conversation(tell)).turns);
@@ -59,27 +59,5 @@ describe("collectFacts", () => {
     });
     const order = rankFacts(facts, 1).map(({ fact }) => fact.text);
     expect(order.indexOf("currentName")).toBeLessThan(order.indexOf("forgottenName"));
-  });
-});
-
-describe("commandHeads", () => {
-  test.each([
-    ["cd x && go test ./... -run Foo | tail", ["go test ./..."]],
-    ["FOO=1 npm run build 2>&1", ["npm run build"]],
-    ["git status; git commit -m 'a; b'", []],
-    ["cat <<'EOF' > x\nrm everything now\nEOF\nmake all fast", ["make all fast"]],
-    ["python -c \"import os; print(1)\"", ["python -c '…'"]],
-  ])("%s", (line, heads) => {
-    expect(commandHeads(line)).toEqual(heads);
-  });
-});
-
-describe("failureLine", () => {
-  test.each([
-    ["Exit code 2\nbuilding\nsrc/a.ts(3,1): error TS2304: Cannot find name 'x'.", "src/a.ts(3,1): error TS2304: Cannot find name 'x'."],
-    ["Exit code 1", "Exit code 1"],
-    ["", ""],
-  ])("%j", (output, line) => {
-    expect(failureLine(output)).toBe(line);
   });
 });

@@ -5,6 +5,7 @@
  */
 import { baseName } from "../base/text.ts";
 import type { Event } from "../event/schema.ts";
+import { commandHeads, failed as hasFailed, failureLine } from "../memory/commands.ts";
 import type { Call, Turn } from "../session/fold.ts";
 
 const EXTENSIONS = "go|ts|tsx|js|mjs|cjs|jsx|py|rs|md|json|jsonl|ya?ml|toml|sh|sql|css|html|mod|sum|txt|proto|rb|java|kt|swift|c|h|cc|cpp|hpp|cs|php|vue|svelte|tf|lock|env|gradle|xml|ini|cfg";
@@ -253,7 +254,7 @@ class Collector implements Facts {
       fact.last = call.outcome ?? "unknown";
       fact.lastAt = at;
       fact.turn = turn;
-      const failed = call.outcome === "failed" || (call.outcome === "returned" && /^(?:FAIL\b|--- FAIL|panic:|error(?:\[\w+\])?:)/m.test(call.output));
+      const failed = hasFailed(call);
       if (failed) {
         fact.last = "failed";
         fact.failure = failureLine(call.output);
@@ -281,29 +282,4 @@ function* pathsIn(text: string): Generator<string> {
 /** Letters, digits and any of "_.@/-". */
 function isPathUnit(code: number): boolean {
   return (code >= 97 && code <= 122) || (code >= 65 && code <= 90) || (code >= 45 && code <= 57) || code === 95 || code === 64;
-}
-
-/** Looking around and plain git are not worth remembering. */
-const DULL =
-  /^(?:cd|ls|cat|head|tail|grep|rg|sed|awk|wc|find|echo|pwd|mkdir|cp|mv|rm|touch|chmod|sleep|sort|uniq|true|export|set|git (?:status|diff|log|add|commit|show|branch|stash|checkout|rev-parse|push|pull|fetch))\b/;
-
-/** The simple commands of a shell line by their first three words; what stands in quotes or here-documents is no command. */
-export function commandHeads(line: string): string[] {
-  const heads: string[] = [];
-  const bare = line.replace(/\\\n/g, " ").replace(/<<-?\s*(['"]?)(\w+)\1[\s\S]*?(?:\n\2\b|$)/g, "").replace(/"(?:[^"\\]|\\.)*"|'[^']*'/g, (quoted) => (/[\n;|&]/.test(quoted) ? "'…'" : quoted));
-  for (const part of bare.split(/&&|\|\||[;\n|]/)) {
-    const plain = part.trim().replace(/^(?:if|then|else|elif|do|while|until|for|case|time|sudo|!)\s+(?:!\s+)?/, "").replace(/^\w+=\S+\s+/, "").replace(/\s*\d?>&?\d?\s*\S*/g, "").trim();
-    if (plain === "" || plain.startsWith("#") || /^(?:read|fi|done|esac|\w+ in)\b/.test(plain) || DULL.test(plain)) continue;
-    const words = plain.split(/\s+/);
-    if (words.length < 2 || !/^[\w./][\w./-]*$/.test(words[0]!)) continue;
-    heads.push(words.slice(0, 3).join(" "));
-  }
-  return heads;
-}
-
-/** The line of an output that says what went wrong. */
-export function failureLine(output: string): string {
-  const lines = output.split("\n").map((line) => line.trim()).filter((line) => line !== "");
-  const telling = lines.find((line) => /--- FAIL|^FAIL\b|panic:|\berror(?:\[\w+\])?:|undefined:|cannot |not found|No such file|expected|Exception|Traceback|fatal:/i.test(line) && !line.startsWith("Exit code"));
-  return telling ?? lines.find((line) => !line.startsWith("Exit code")) ?? lines[0] ?? "";
 }

@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { conversation } from "../../test/conversation.ts";
 import { foldSession } from "../session/fold.ts";
-import { findProse, sentences } from "./prose.ts";
+import { findProse } from "./prose.ts";
 
 function found(user: string, agent: string): ReturnType<typeof findProse> {
   return findProse(foldSession("s1", conversation((c) => (c.user(user), c.agent(agent)))).turns);
@@ -58,12 +58,5 @@ describe("findProse", () => {
       }
     });
     expect(findProse(foldSession("s1", events).turns).demands).toHaveLength(1);
-  });
-});
-
-describe("sentences", () => {
-  test("code, tables and headings are left out; list marks and bold marks go", () => {
-    const text = "# Heading that is long enough to count\n\n- **First** point that says a thing or two.\n\n```\nconst code = 'that is long enough to count';\n```\n| a table | with a row of some length |\n\nSecond sentence of this text here. Third sentence of this text here.";
-    expect(sentences(text)).toEqual(["First point that says a thing or two.", "Second sentence of this text here.", "Third sentence of this text here."]);
   });
 });

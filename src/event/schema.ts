@@ -157,7 +157,7 @@ export const PAYLOADS = {
       ),
     })
     .describe("One pass over what is remembered, with all it changed. It can be taken back whole."),
-  "memory.reverted": z.strictObject({ pass: text.describe("the pass that no longer counts, or another revert") }).describe("A pass was taken back."),
+  "memory.reverted": z.strictObject({ of: text.describe("the pass that no longer counts, or another revert") }).describe("A pass was taken back."),
   linked: z.strictObject({ kind: text, url: text }).describe("Something outside that the session made, such as a pull request."),
   raw: z.strictObject({ kind: text, record: z.unknown() }).describe("A record of an unknown shape, kept as it was."),
   forgotten: z.strictObject({ events: z.array(text), reason: text.optional() }).describe("These events were erased on request; their places in the chain remain."),

@@ -129,7 +129,7 @@ function mayBeAlike({ statement }: Pick<Memory, "statement">, probes: readonly s
 /** Refused, ended or taken back before. What the user says in new words of theirs counts again. */
 function wasProposed(candidate: Candidate, { proposed }: MemoryState): boolean {
   const known = proposed.get(proposalOf(candidate));
-  return known !== undefined && (candidate.trust !== "user" || candidate.sources.every((source) => known.has(source)));
+  return known !== undefined && (candidate.trust !== "user" || candidate.sources.every((source) => known.some((sources) => sources.includes(source))));
 }
 
 function addition(candidate: Candidate, holder: Live | undefined): Omit<Live, "id"> {

@@ -23,7 +23,7 @@ export interface MemoryState {
   readonly passes: readonly Pass[];
   readonly contradictions: readonly Contradiction[];
   /** By slot and content: what was proposed before, also in passes that were taken back, with the events it was taken from. */
-  readonly proposed: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly proposed: ReadonlyMap<string, readonly (readonly string[])[]>;
   /** The last event that was folded. */
   readonly last?: string;
 }
@@ -51,14 +51,16 @@ export function foldMemories(events: readonly { event: MemoryEvent; erased: bool
   const passes = passesOf(events, known);
   const index = new Map(passes.map(({ id }, i) => [id, i]));
   const drafts = new Map<string, Draft>();
-  const proposed = new Map<string, Set<string>>();
+  const proposed = new Map<string, (readonly string[])[]>();
   for (const [i, { event, recorded, counts }] of passes.entries()) {
     if (event.type !== "memory.revised") continue;
     const { by, changes, after } = event.payload;
     for (const { id, was, now } of changes ?? []) {
       if (was === undefined) {
         const proposal = proposalOf(now);
-        proposed.set(proposal, new Set([...(proposed.get(proposal) ?? []), ...(now.sources ?? [])]));
+        const before = proposed.get(proposal);
+        if (before === undefined) proposed.set(proposal, [now.sources ?? []]);
+        else before.push(now.sources ?? []);
       }
       if (!counts) continue;
       if (was !== undefined) change(drafts.get(id), now, by === "user", event.id);
@@ -82,23 +84,19 @@ export function proposalOf({ key, scope, statement }: Fields): string {
 }
 
 function passesOf(events: readonly { event: MemoryEvent; erased: boolean }[], known: number): Pass[] {
+  /** What is left of a pass of which something was forgotten; where that happened again, the later one. */
   const replacements = new Map<string, MemoryEvent>();
   for (const { event, erased } of events) {
     const place = !erased && event.type === "memory.revised" ? event.payload.in_place_of : undefined;
     if (place !== undefined) replacements.set(place, event);
   }
-  /** What is left of a pass of which something was forgotten; it may have been replaced more than once. */
-  const standIn = (event: MemoryEvent): MemoryEvent | undefined => {
-    const next = replacements.get(event.id);
-    return next === undefined ? undefined : (standIn(next) ?? next);
-  };
   const passes: { id: string; recorded: number; event: MemoryEvent }[] = [];
   let recorded = -Infinity;
   for (const { event, erased } of events) {
     recorded = Math.max(recorded, event.time);
     if (recorded > known) break;
     if (event.type === "memory.revised" && event.payload.in_place_of !== undefined) continue;
-    const left = standIn(event);
+    const left = replacements.get(event.id);
     // Erased, and nothing of it is left: its place in the order stays.
     if (erased && left === undefined) passes.push({ id: event.id, recorded, event: { ...event, type: "memory.revised", payload: { by: "user", what: "forgotten", changes: [] } } });
     else passes.push({ id: event.id, recorded, event: left === undefined ? event : ({ ...event, payload: left.payload } as MemoryEvent) });
@@ -108,19 +106,20 @@ function passesOf(events: readonly { event: MemoryEvent; erased: boolean }[], kn
   // From the end: a revert that was itself taken back takes nothing back. One can only name what is before it.
   for (const { id, event } of passes.toReversed()) {
     seen.delete(id);
-    if (event.type === "memory.reverted" && !taken.has(id) && seen.has(event.payload.pass)) taken.add(event.payload.pass);
+    if (event.type === "memory.reverted" && !taken.has(id) && seen.has(event.payload.of)) taken.add(event.payload.of);
   }
   return passes.map((pass) => ({ ...pass, counts: !taken.has(pass.id) }));
 }
 
 function draftOf(id: string, now: Fields, place: Place, recorded: number, pass: string): Draft {
   const { key, kind, statement, scope, trust, status, confidence, valid_from, valid_to, about, sources = [], passes = 0, failures = 0 } = now as { [K in keyof Fields]-?: NonNullable<Fields[K]> };
-  return {
+  const draft: Draft = {
     id, key, kind, statement, scope, trust, confidence, valid_from, recorded_at: recorded, sources: [...new Set(sources)], passes, failures, passed: [pass], place, accepted: false,
     status: trust === "tool" && status === "active" ? "inbox" : status,
-    ...(typeof valid_to === "number" ? { valid_to } : {}),
-    ...(about === undefined ? {} : { about }),
   };
+  if (typeof valid_to === "number") draft.valid_to = valid_to;
+  if (about !== undefined) draft.about = about;
+  return draft;
 }
 
 function change(draft: Draft | undefined, now: Fields, byUser: boolean, pass: string): void {

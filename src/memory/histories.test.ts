@@ -88,7 +88,7 @@ function history(seed: number): History {
 
 /** Whether a pass counts, asked forwards and again for each. */
 function counts(events: readonly MemoryEvent[], at: number): boolean {
-  return !events.some((each, i) => i > at && each.type === "memory.reverted" && each.payload.pass === events[at]!.id && counts(events, i));
+  return !events.some((each, i) => i > at && each.type === "memory.reverted" && each.payload.of === events[at]!.id && counts(events, i));
 }
 
 interface Plain {
@@ -193,7 +193,7 @@ describe("random histories", () => {
         taken.events.push(...passes.events);
         const revert = taken.revert(id);
         const without = passes.events.filter(({ event }) => event.id !== id);
-        if (events.findLast((each) => each.type === "memory.reverted" && each.payload.pass === id) === undefined) expect(memories(taken.events), `seed ${seed}: without ${id}`).toEqual(memories(without));
+        if (events.findLast((each) => each.type === "memory.reverted" && each.payload.of === id) === undefined) expect(memories(taken.events), `seed ${seed}: without ${id}`).toEqual(memories(without));
         taken.revert(revert);
         expect(memories(taken.events), `seed ${seed}: ${id} taken back twice`).toEqual(memories(passes.events));
       }

@@ -2,17 +2,15 @@
  * When two statements say the same, nearly the same, or the opposite. Pure, by their words alone: no model is asked, so
  * what is not plainly alike is kept apart.
  */
-import { sha256Hex } from "../base/hash.ts";
-
 const known = new Map<string, string>();
 
-/** The same for statements that differ only in case, punctuation at the ends and white space. */
+/** The same for statements that differ only in case, white space and punctuation at the ends. */
 export function contentOf(statement: string): string {
   let content = known.get(statement);
   if (content === undefined) {
-    // A pass over 50,000 memories asks for each a few times.
+    // A fold asks for each a few times.
     if (known.size > 100_000) known.clear();
-    known.set(statement, (content = sha256Hex(statement.normalize("NFKC").toLowerCase().replace(/\s+/g, " ").replace(/^[\s"'“”*-]+|[\s"'“”.!*]+$/g, "")).slice(0, 24)));
+    known.set(statement, (content = statement.normalize("NFKC").toLowerCase().replace(/\s+/g, " ").replace(/^[\s"'“”*-]+|[\s"'“”.!*]+$/g, "")));
   }
   return content;
 }

@@ -49,6 +49,10 @@ export const LOG_STEPS: readonly string[] = [
   CREATE INDEX event_start ON event (type, position) WHERE type = 'start.discovered';
   CREATE TABLE lease (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until INTEGER NOT NULL) STRICT;
   `,
+  // Memories are folded from these events whenever they are asked for; without it the row of every event is read for its type.
+  `
+  CREATE INDEX event_memory ON event (type, position) WHERE type IN ('memory.revised', 'memory.reverted');
+  `,
 ];
 
 export const OBJECT_STEPS: readonly string[] = [

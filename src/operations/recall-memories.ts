@@ -1,0 +1,106 @@
+/**
+ * Memories for a question, or all that are seen from a place: those that hold, ranked by words, trust and nearness, each
+ * checked against the tree as it is now. What the tree contradicts sinks and says so. Reads the files they name and nothing else.
+ */
+import { mentionsOf } from "../memory/about.ts";
+import { isValid, type Memory } from "../memory/model.ts";
+import { valid, type MemoryState } from "../memory/fold.ts";
+import { isSeenFrom, type Place } from "../memory/statement.ts";
+import { parseQuery, rarity, score, type Query } from "../store/ranking.ts";
+import { projectOf, treeOf } from "../worktree/project.ts";
+import { treeState, type Environment } from "../worktree/state.ts";
+import { checkWitness, witness, type Checked, type Witness } from "../worktree/witness.ts";
+
+/** Where memories are asked about, with the tree they are checked against; without one on this machine nothing is. */
+export interface Here extends Place {
+  readonly tree: string;
+  readonly head?: string;
+}
+
+export async function placeOf(cwd: string, environment: Environment): Promise<Here> {
+  const { branch, head } = await treeState(cwd, environment);
+  return { project: projectOf(cwd), tree: treeOf(cwd), ...(branch === undefined ? {} : { branch }), ...(head === undefined ? {} : { head }) };
+}
+
+export interface Recalled extends Checked {
+  readonly memory: Memory;
+  /** 0 where it was asked for without words. */
+  readonly score: number;
+}
+
+export interface Asking {
+  readonly here: Here;
+  readonly now: number;
+  /** As valid at this time, in milliseconds since 1970; now where none is given. */
+  readonly at?: number;
+  readonly limit: number;
+}
+
+/** For `remember`: what the statement names in this tree, as it is now. */
+export function aboutOf(statement: string, { tree, head, branch }: Here, scope: Memory["scope"]): Memory["about"] {
+  const about: Witness | undefined = witness(tree, mentionsOf(statement));
+  const bound = scope.level === "branch" ? (scope.branch ?? branch) : undefined;
+  if (about === undefined && bound === undefined) return undefined;
+  return { ...about, ...(bound === undefined ? {} : { branch: bound }), ...(head === undefined ? {} : { commit: head }) } as Memory["about"];
+}
+
+export function check({ about, scope, status, valid_to }: Memory, here: Here, now: number): Checked {
+  if (status !== "active" && status !== "inbox") return { check: "gone", why: [status] };
+  if (valid_to !== undefined && valid_to <= now) return { check: "unverified", why: ["it is over"] };
+  if (about === undefined || (scope.project !== undefined && scope.project !== here.project)) return { check: "unverified", why: [] };
+  return checkWitness(here.tree, about as Witness, here.branch);
+}
+
+/** What is looked at in the tree for one question: more would be slow, and is not read by anyone. */
+const LOOKED_AT = 100;
+
+/** The words of the question decide; what a person said, what is near, and what still holds comes first of equals. */
+export function recallMemories(state: MemoryState, question: string, { here, now, at = now, limit }: Asking): Recalled[] {
+  const query = parseQuery(question);
+  if (query === undefined) return [];
+  const candidates = inSight(state, here, at);
+  const rarities = raritiesOf(query, candidates);
+  const words = candidates
+    .map((memory) => ({ memory, words: score(query, rarities, { text: textOf(memory), role: memory.trust === "user" ? "user" : "assistant", recency: recency(memory, now) }) }))
+    .filter((each) => each.words > 0)
+    .sort((a, b) => b.words - a.words || (a.memory.id < b.memory.id ? -1 : 1))
+    .slice(0, Math.max(LOOKED_AT, limit));
+  return words
+    .map(({ memory, words: found }) => {
+      const checked = check(memory, here, now);
+      return { memory, ...checked, score: Math.round(found * NEARNESS[memory.scope.level] * SINKS[checked.check] * certainty(memory) * 1000) / 1000 };
+    })
+    .sort((a, b) => b.score - a.score || (a.memory.id < b.memory.id ? -1 : 1))
+    .slice(0, limit);
+}
+
+/** Active, seen from there, and valid at the time; an episode is over and still worth telling. */
+export function inSight(state: MemoryState, here: Here, at: number): Memory[] {
+  const found = valid(state, at).filter(({ status }) => status !== "ended");
+  for (const memory of state.memories.values()) if (memory.kind === "episodic" && memory.status === "active" && memory.valid_from <= at && !isValid(memory, at)) found.push(memory);
+  return found.filter(({ scope }) => isSeenFrom(scope, here));
+}
+
+/** Something stale is not given before something that holds, if the words are about as good. */
+const SINKS: Readonly<Record<Checked["check"], number>> = { current: 1, unverified: 0.9, changed: 0.5, gone: 0.2 };
+const NEARNESS: Readonly<Record<Memory["scope"]["level"], number>> = { path: 1.1, branch: 1.1, project: 1, team: 0.95, user: 0.9 };
+
+function certainty({ kind, passes, failures, confidence }: Memory): number {
+  // A command that failed half the time is worth half; Laplace's rule keeps one run from being a proof.
+  return kind === "procedural" && passes + failures > 0 ? 0.5 + (0.5 * (passes + 1)) / (passes + failures + 2) : 0.6 + 0.4 * confidence;
+}
+
+function textOf({ statement, key }: Memory): string {
+  return key.startsWith("says:") ? statement : `${statement} ${key.replace(/[:-]/g, " ")}`;
+}
+
+const HALF_YEAR = 182 * 86_400_000;
+
+function recency({ valid_from }: Memory, now: number): number {
+  return 2 ** (-Math.max(0, now - valid_from) / HALF_YEAR);
+}
+
+function raritiesOf(query: Query, candidates: readonly Memory[]): Map<string, number> {
+  const texts = candidates.map((memory) => textOf(memory).toLowerCase());
+  return new Map(query.terms.map(({ text }) => [text, rarity(texts.reduce((count, each) => count + (each.includes(text) ? 1 : 0), 0), texts.length)]));
+}
