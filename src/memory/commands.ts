@@ -30,3 +30,18 @@ export function failureLine(output: string): string {
 export function failed({ outcome, output }: Pick<Call, "outcome" | "output">): boolean {
   return outcome === "failed" || (outcome === "returned" && /^(?:FAIL\b|--- FAIL|panic:|error(?:\[\w+\])?:)/m.test(output));
 }
+
+/** Programs that build, check or test something: what is worth running again. Anything else that exits with 0 proves nothing. */
+const RUNNER =
+  /^(?:npm (?:run |test|ci\b)|pnpm (?:run |test|build|lint)|yarn (?:run |test|build|lint)|npx (?:vitest|jest|tsc|eslint|playwright|prettier|oxlint)|bun (?:run|test)|deno (?:test|task|check)|go (?:test|build|vet|generate)|gofmt|golangci-lint|cargo (?:test|build|check|clippy|fmt)|make\b|just\b|mise (?:run|r)\b|task\b|pytest|python3? -m (?:pytest|unittest|mypy)|uv run|poetry run|tox|ruff|mypy|mvn|gradle|\.\/gradlew|dotnet (?:test|build)|bundle exec|rake|rspec|mix (?:test|compile)|swift (?:test|build)|terraform (?:validate|plan)|helm lint|shellcheck)/;
+
+/**
+ * The command of a line whose exit status the shell gave back, if it is one that builds, checks or tests; undefined where
+ * a pipe, a list or a here-document stands between. Folders changed into before it and redirections are left out.
+ */
+export function verified(line: string): string | undefined {
+  const bare = line.replace(/\\\n/g, " ").trim();
+  if (/[|;`\n]|<<|\$\(|&\s*$|[^&]&[^&>]/.test(bare.replace(/\d?>&\d?/g, " "))) return undefined;
+  const last = bare.split("&&").at(-1)!.replace(/\s*\d?>>?\s*(?:&\d|\S+)/g, "").trim().replace(/^(?:\w+=\S+\s+)+/, "").replace(/^time\s+/, "");
+  return RUNNER.test(last) && last.length <= 120 && !/["']/.test(last) ? last.replace(/\s+/g, " ") : undefined;
+}

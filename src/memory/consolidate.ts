@@ -16,6 +16,8 @@ type Given = { [K in "key" | "kind" | "statement" | "scope" | "trust" | "confide
 export interface Candidate extends Given {
   readonly valid_to?: number;
   readonly about?: NonNullable<Fields["about"]>;
+  /** It counts for a memory that is there, and is no reason for a new one. */
+  readonly onlyKnown?: true;
   /** For a command: its runs, each by the id of its call. They are among the sources. */
   readonly runs?: readonly { readonly call: string; readonly passed: boolean }[];
 }
@@ -38,13 +40,13 @@ export function consolidate(candidates: readonly Candidate[], state: MemoryState
   const changes: Change[] = [];
   const opposite: [string, string][] = [];
   const ids = candidates.map((candidate) => {
-    const same = board.same(candidate) ?? board.near(candidate);
+    const same = board.same(candidate) ?? (candidate.onlyKnown === true ? undefined : board.near(candidate));
     if (same !== undefined && !(candidate.trust === "user" && same.status === "inbox")) {
       const now = grown(candidate, same);
       if (now !== undefined) changes.push({ id: same.id, was: {}, now });
       return same.id;
     }
-    if (!insist && wasProposed(candidate, state)) return undefined;
+    if (candidate.onlyKnown === true || (!insist && wasProposed(candidate, state))) return undefined;
     const added = board.add(addition(candidate, board.holder(candidate)), newId());
     changes.push({ id: added.id, now: addedFields(candidate, added.status as NonNullable<Fields["status"]>) });
     // What waited has now been said by the user.

@@ -21,8 +21,8 @@ export function isPasted(prompt: string): boolean {
   return prompt.length > 4000 || prompt.startsWith("Implement the following plan:");
 }
 
-/** Sentences of a text of a length that says something on its own; code, tables and headings are left out. */
-export function sentences(text: string): string[] {
+/** Sentences of a text of a length that says something on its own; code, tables and headings are left out. `least`: their characters. */
+export function sentences(text: string, least = 30): string[] {
   const found: string[] = [];
   const prose = printable(text).replace(/```[\s\S]*?(?:```|$)/g, "\n");
   for (const line of prose.split("\n")) {
@@ -30,7 +30,7 @@ export function sentences(text: string): string[] {
     if (plain === "" || /^(?:#|\||[-=]{3,})/.test(plain)) continue;
     for (const sentence of plain.split(/(?<=[.!?])\s+(?=[A-Z"'`*(])/)) {
       const flat = oneLine(sentence).replaceAll("**", "");
-      if (flat.length >= 30 && flat.length <= 420) found.push(flat);
+      if (flat.length >= least && flat.length <= 420) found.push(flat);
     }
   }
   return found;

@@ -37,15 +37,19 @@ export interface Checked {
 
 const READ_AT_MOST = 1024 * 1024;
 
-/** Undefined where nothing of it stands in the tree: then there is nothing that could be checked later. */
-export function witness(root: string, { paths, names, commands, words }: Asked): Witness | undefined {
+/**
+ * Undefined where nothing of it stands in the tree: then there is nothing that could be checked later. `since`: when it was
+ * said, in milliseconds; of a file that was written to after that it is not known how it was, and it stays unverified.
+ */
+export function witness(root: string, { paths, names, commands, words }: Asked, since = Infinity): Witness | undefined {
   const found = new Map<string, string | undefined>();
   for (const path of paths) {
     const place = within(root, path);
     if (place !== undefined && existsSync(join(root, place))) found.set(place, textOf(root, place));
   }
-  const symbols = [...found].flatMap(([path, text]) => (text === undefined ? [] : names.flatMap((name) => symbolIn(text, name, path) ?? [])));
-  const files = [...found].map(([path, text]) => ({ path, ...(text === undefined ? {} : { hash: sha256Hex(text) }) }));
+  const asThen = (path: string): boolean => (statSync(join(root, path), { throwIfNoEntry: false })?.mtimeMs ?? Infinity) <= since;
+  const symbols = [...found].flatMap(([path, text]) => (text === undefined ? [] : names.flatMap((name) => symbolIn(text, name, path) ?? []))).map((each) => (asThen(each.path) ? each : { name: each.name, path: each.path }));
+  const files = [...found].map(([path, text]) => ({ path, ...(text === undefined || !asThen(path) ? {} : { hash: sha256Hex(text) }) }));
   const stand = commands.filter((command) => stands(root, command) === true);
   const known = dependenciesOf(root);
   const dependencies = words.flatMap((word) => known.get(word) ?? []);
@@ -81,6 +85,7 @@ export function checkWitness(root: string, about: Witness, branch: string | unde
     const text = place === undefined ? undefined : textOf(root, place);
     const now = text === undefined ? undefined : symbolIn(text, name, path);
     if (now === undefined) gone.push(`${name} in ${path}`);
+    else if (lines === undefined) open += 1;
     else if (now.lines === lines) held += 1;
     else changed.push(`${name} in ${path}`);
   }

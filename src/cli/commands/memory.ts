@@ -8,6 +8,7 @@ import type { MemoryState, Pass } from "../../memory/fold.ts";
 import type { Contradiction, Memory } from "../../memory/model.ts";
 import { isSeenFrom, kindOf } from "../../memory/statement.ts";
 import { exportMemories, importMemories } from "../../operations/memory-file.ts";
+import { extractNew } from "../../operations/memory-extract.ts";
 import { findMemory, historyOf, memories, revertPass, review, supersede, type Review } from "../../operations/memories.ts";
 import { sourcesOf, type Source } from "../../operations/memory-sources.ts";
 import { check, inSight, placeOf, recallMemories, type Here, type Recalled } from "../../operations/recall-memories.ts";
@@ -46,7 +47,9 @@ tidemark forget --memory ID.`,
     const [action = "list", ...words] = input.args;
     const act = ACTIONS[action];
     if (act === undefined) throw new TidemarkError("USAGE", `"${action}" is not something memory does: ${Object.keys(ACTIONS).join(", ")}`, { hint: "tidemark memory --help" });
-    return act({ ...input, args: words }, context, await placeOf(context.cwd, context.environment));
+    const here = await placeOf(context.cwd, context.environment);
+    await readNew(context);
+    return act({ ...input, args: words }, context, here);
   },
 };
 
@@ -59,6 +62,14 @@ const ACTIONS: Readonly<Record<string, Act>> = {
   edit: (input, context, here) => judge({ how: "edit", statement: input.args.slice(1).join(" ") }, input.args.slice(0, 1), context, here),
   supersede: replace,
 };
+
+/** How long one command reads sessions for what is worth keeping, in milliseconds: 120 sessions took three seconds. */
+const READING = 5000;
+
+async function readNew({ caughtUp, terminal, now }: Context): Promise<void> {
+  const { left } = await extractNew(await caughtUp(), { now, ms: READING, clock: () => performance.now(), holder: String(process.pid), progress: (done, total) => terminal.progress("reading sessions", done, total) });
+  if (left > 0) terminal.warn(`${plural(left, "session")} ${left === 1 ? "is" : "are"} still to be read for what is worth keeping: the next tidemark memory goes on`);
+}
 
 async function list({ args, options }: Input, context: Context, here: Here): Promise<number> {
   const { terminal, now } = context;
