@@ -4,7 +4,7 @@ import type { Contradiction, Kind, Memory } from "../memory/model.ts";
 import { MEMORY_KINDS } from "../event/schema.ts";
 import { scopeName } from "../memory/statement.ts";
 import type { Recalled } from "../operations/recall-memories.ts";
-import { age, iso } from "./format.ts";
+import { age, iso, when } from "./format.ts";
 import { wrap, type Style, type Terminal } from "./terminal.ts";
 
 /** An item of the command contract. Times are ISO texts. */
@@ -43,8 +43,8 @@ function notesOf({ key, scope, status, trust, accepted, valid_from, valid_to, pa
     trust === "user" ? "said by you" : `${trust === "tool" ? "from the output of a tool" : "worked out"}${accepted ? ", accepted by you" : ""}`,
     ...(passes + failures === 0 ? [] : [`passed ${passes} of ${plural(passes + failures, "run")}`]),
     scopeName(scope),
-    ...(key.startsWith("says:") ? [] : [key]),
-    valid_to === undefined || valid_to > now ? age(valid_from, now) : `${age(valid_from, now)} to ${age(valid_to, now)} ago`,
+    ...(/^(?:says|session|fix|plan|cmd):/.test(key) && trust !== "user" ? [] : key.startsWith("says:") ? [] : [key]),
+    valid_to === undefined || valid_to > now ? age(valid_from, now) : `${when(valid_from)} to ${when(valid_to)}`,
   ];
 }
 

@@ -38,7 +38,7 @@ export function mentionsOf(statement: string): Mentions {
     if (word === "") continue;
     if (PATH.test(word) && LOOKS_LIKE_PATH.test(word)) paths.add(word);
     // camelCase and snake_case are names without being quoted.
-    else if (/^(?:[a-z_$][\w$]*[a-z0-9][A-Z]|[A-Z][a-z0-9]+[A-Z]|[A-Za-z]+\w*_\w)[\w$]*(?:\(\))?$/.test(word)) names.add(word.replace(/\(\)$/, ""));
+    else if (/^(?:[a-z_$][\w$]*[a-z0-9][A-Z]|[A-Z][a-z0-9]+[A-Z]|[A-Z]{2,}[a-z]|[A-Za-z]+\w*_\w)[\w$]*(?:\(\))?$/.test(word)) names.add(word.replace(/\(\)$/, ""));
     // "ignore" is a package and a word.
     if (/\w[@/-]\w/.test(word)) words.add(word);
   }

@@ -1,0 +1,73 @@
+/** Which memories a question gets, in which order: words first, then what holds; and questions that are none. */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, test } from "vitest";
+import { freshStore, NOW, scratch } from "../../test/helpers.ts";
+import type { Store } from "../store/store.ts";
+import { memories, remember, review, type Given } from "./memories.ts";
+import { aboutOf, placeOf, recallMemories, type Here } from "./recall-memories.ts";
+
+async function filled(): Promise<{ store: Store; here: Here; root: string; ask: (question: string, at?: number) => Promise<string[]>; say: (statement: string, given?: Partial<Given>) => Promise<string> }> {
+  const root = scratch();
+  mkdirSync(join(root, ".git"));
+  writeFileSync(join(root, ".git/HEAD"), "ref: refs/heads/main\n");
+  writeFileSync(join(root, "a.ts"), "export function retry(): void {}\n");
+  writeFileSync(join(root, "b.ts"), "export function retry(): void {}\n");
+  const here = await placeOf(root, { PATH: process.env["PATH"] });
+  const store = await freshStore();
+  let now = NOW;
+  const say = async (statement: string, given: Partial<Given> = {}): Promise<string> => {
+    const scope = given.scope ?? { level: "project" as const, project: here.project };
+    const about = aboutOf(statement, here, scope);
+    return (await remember(store, { statement, kind: "semantic", scope, ...(about === undefined ? {} : { about }), ...given }, (now += 1000))).memory.id;
+  };
+  const ask = async (question: string, at?: number): Promise<string[]> => recallMemories(await memories(store), question, { here, now: now + 1000, limit: 10, ...(at === undefined ? {} : { at }) }).map(({ memory, check }) => `${memory.statement} (${check})`);
+  return { store, here, root, ask, say };
+}
+
+describe("order", () => {
+  test("the words of the question decide", async () => {
+    const { ask, say } = await filled();
+    await say("Releases are cut on Mondays");
+    await say("The retry of the client waits two seconds");
+    await say("The client is written in Go");
+    expect(await ask("how long does the client wait before a retry?")).toEqual(["The retry of the client waits two seconds (unverified)", "The client is written in Go (unverified)"]);
+  });
+
+  test("of equals what holds comes before what has changed, and that before what is gone", async () => {
+    const { ask, say, root } = await filled();
+    await say("`retry` is kept in b.ts");
+    await say("`retry` is kept in a.ts");
+    writeFileSync(join(root, "b.ts"), "export function retry(times: number): void {}\n");
+    expect(await ask("where is retry kept")).toEqual(["`retry` is kept in a.ts (current)", "`retry` is kept in b.ts (changed)"]);
+    writeFileSync(join(root, "a.ts"), "export function again(): void {}\n");
+    expect(await ask("where is retry kept")).toEqual(["`retry` is kept in b.ts (changed)", "`retry` is kept in a.ts (gone)"]);
+  });
+
+  test("another project's are not seen; the user's own are, after the project's", async () => {
+    const { ask, say } = await filled();
+    await say("Tests are run with one thread", { key: "a", scope: { level: "user" } });
+    await say("Tests are run with two threads", { key: "b" });
+    await say("Tests are run with three threads", { key: "c", scope: { level: "project", project: "/elsewhere" } });
+    expect(await ask("tests are run with threads")).toEqual(["Tests are run with two threads (unverified)", "Tests are run with one thread (unverified)"]);
+  });
+
+  test("what waits, was refused or superseded is not given; what held then is, as of then", async () => {
+    const { store, ask, say } = await filled();
+    await say("The port is 8000", { key: "port", valid_from: NOW - 86_400_000 });
+    await say("The port is 9000", { key: "port" });
+    await say("The port of the proxy is 1", { trust: "tool" });
+    const refused = await say("The port of the test is 2");
+    await review(store, [refused], { how: "reject" }, NOW + 99_000);
+    expect(await ask("which port")).toEqual(["The port is 9000 (unverified)"]);
+    expect(await ask("which port", NOW - 1000)).toEqual(["The port is 8000 (gone)"]);
+  });
+});
+
+describe("questions that are none", () => {
+  test.each(['" OR * NEAR/2 (', "'; DROP TABLE event; --", "🙈", "日本語", "AND", "x".repeat(10_000), "()[]{}^~:\\"])("%.20s gives something or nothing, and no error", async (question) => {
+    const { ask, say } = await filled();
+    await say("The 日本語 catalogue is kept apart");
+    expect(await ask(question)).toEqual(question === "日本語" ? ["The 日本語 catalogue is kept apart (unverified)"] : []);
+  });
+});
