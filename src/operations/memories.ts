@@ -1,7 +1,7 @@
 /**
  * What a person does with memories: remember, review, supersede, take back. Each is one pass in the log. Nothing is kept
- * but the log: folding 50,000 memories at use takes less than keeping a table of them right would be worth (figures in
- * docs/memory.md). Left out: forgetting for good (forget-memory.ts), Markdown (memory-file.ts), extraction (memory-extract.ts).
+ * but the log: reading and folding 1,000 memories takes some 30 ms, 50,000 some 1.2 s (bench/memories.ts). A table would
+ * have to be kept right through reverts and erasures. Left out: forgetting for good (forget-memory.ts), Markdown (memory-file.ts), extraction (memory-extract.ts).
  */
 import { TidemarkError } from "../base/errors.ts";
 import { sha256Hex } from "../base/hash.ts";
@@ -124,7 +124,7 @@ export function findMemory(state: MemoryState, wanted: string): Memory {
   throw new TidemarkError("MEMORY_AMBIGUOUS", `"${wanted}" is ${found.length} memories:\n${found.slice(0, 5).map(({ id, statement }) => `  ${id}  ${statement.slice(0, 80)}`).join("\n")}`);
 }
 
-export type Review = { readonly how: "accept" | "reject" | "end" } | { readonly how: "edit"; readonly statement: string };
+export type Review = { readonly how: "accept" | "reject" | "end" } | { readonly how: "edit"; readonly statement: string; readonly about?: Fields["about"] };
 
 /** Lets memories out of the inbox, refuses them, ends them, or puts one into the user's words, which accepts it. */
 export async function review(store: Store, wanted: readonly string[], verdict: Review, now: number): Promise<Passed & { readonly memories: readonly Memory[] }> {
@@ -140,7 +140,7 @@ function changeOf(memory: Memory, verdict: Review, now: number): Change | undefi
   const { id, status, statement, trust } = memory;
   if (verdict.how === "edit") {
     if (status !== "inbox") throw new TidemarkError("MEMORY_REFUSED", `${id} is ${status}: only what waits in the inbox is edited in place`, { hint: `tidemark memory supersede ${id} "NEW TEXT"` });
-    return { id, was: { status, statement, trust }, now: { status: "active", statement: statementOf(verdict.statement).statement, trust: "user" } };
+    return { id, was: { status, statement, trust }, now: { status: "active", statement: statementOf(verdict.statement).statement, trust: "user", about: verdict.about ?? {} } };
   }
   if (verdict.how === "accept") return status === "active" ? undefined : { id, was: { status: stored(status) }, now: { status: "active" } };
   if (verdict.how === "reject") return status === "rejected" ? undefined : { id, was: { status: stored(status) }, now: { status: "rejected" } };
@@ -152,8 +152,8 @@ export function stored(status: Memory["status"]): NonNullable<Fields["status"]> 
   return status === "merged" ? "active" : status;
 }
 
-/** Puts one memory in the place of another, whatever their keys: one that is there, or a new statement with the old key. */
-export async function supersede(store: Store, old: string, by: string, now: number): Promise<Passed & { readonly old: Memory; readonly memory: Memory }> {
+/** Puts one memory in the place of another, whatever their keys: one that is there, or a new statement with the old key. `about`: what a new one names. */
+export async function supersede(store: Store, old: string, by: string, now: number, about?: (scope: Scope) => Fields["about"]): Promise<Passed & { readonly old: Memory; readonly memory: Memory }> {
   const state = await memories(store);
   const before = findMemory(state, old);
   const known = /^m[0-9a-f]{4,10}$/.test(by) ? findMemory(state, by) : undefined;
@@ -163,7 +163,8 @@ export async function supersede(store: Store, old: string, by: string, now: numb
   if (next === undefined) {
     next = idsFor(JSON.stringify([now, state.last, by]))();
     const { key, kind, scope } = before;
-    changes.push({ id: next, now: { key, kind, scope, statement: statementOf(by).statement, trust: "user", status: "active", confidence: 1, valid_from: now, sources: [] } });
+    const named = about?.(scope);
+    changes.push({ id: next, now: { key, kind, scope, statement: statementOf(by).statement, trust: "user", status: "active", confidence: 1, valid_from: now, sources: [], ...(named === undefined ? {} : { about: named }) } });
   }
   if (known !== undefined && known.status !== "active") changes.push({ id: known.id, was: { status: stored(known.status) }, now: { status: "active", valid_to: null } });
   changes.push({ id: before.id, was: { status: stored(before.status) }, now: { status: "superseded", superseded_by: next, valid_to: Math.max(before.valid_from, now) } });

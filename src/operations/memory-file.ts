@@ -2,7 +2,6 @@
 import { TidemarkError } from "../base/errors.ts";
 import { waits } from "../memory/consolidate.ts";
 import { valid, type MemoryState } from "../memory/fold.ts";
-import { contentOf } from "../memory/likeness.ts";
 import { fromMarkdown, toMarkdown, type Item } from "../memory/markdown.ts";
 import { scopeText, type Change, type Fields, type Memory } from "../memory/model.ts";
 import { defaultKey, isSeenFrom, type Place } from "../memory/statement.ts";
@@ -28,12 +27,21 @@ export interface Imported extends Passed {
   readonly waiting: number;
 }
 
+export interface Importing {
+  readonly place: Place;
+  readonly now: number;
+  readonly whole: boolean;
+  /** What a statement names in the tree. */
+  readonly about?: (statement: string, scope: Memory["scope"]) => Fields["about"];
+}
+
 /** `whole`: the file is all there is to be, and what is not in it ends. Otherwise what it lacks is left alone. */
-export async function importMemories(store: Store, text: string, { place, now, whole }: { readonly place: Place; readonly now: number; readonly whole: boolean }): Promise<Imported> {
+export async function importMemories(store: Store, text: string, importing: Importing): Promise<Imported> {
+  const { place, now, whole } = importing;
   const state = await memories(store);
   const items = fromMarkdown(text, place);
   const newId = idsFor(JSON.stringify([now, state.last, text]));
-  const changes = items.flatMap((item) => changesFor(item, state, place, now, newId));
+  const changes = items.flatMap((item) => changesFor(item, state, importing, newId));
   const added = changes.filter(({ was }) => was === undefined);
   if (whole) {
     const kept = new Set(items.map(({ id }) => id));
@@ -49,19 +57,20 @@ export async function importMemories(store: Store, text: string, { place, now, w
 }
 
 /** Another statement is another memory, which takes the place of the one that was there; key, kind and scope are changed in place. */
-function changesFor(item: Item, state: MemoryState, place: Place, now: number, newId: () => string): Change[] {
+function changesFor(item: Item, state: MemoryState, { place, now, about }: Importing, newId: () => string): Change[] {
   const { id, kind, statement, key, scope = { level: "project", project: place.project }, trust = "user", valid_from = now, line } = item;
   const known = id === undefined ? undefined : state.memories.get(id);
+  const named = known?.statement === statement ? undefined : about?.(statement, scope);
+  const names = named === undefined ? {} : { about: named };
   if (known === undefined) {
-    const fields: Fields = { key: key ?? defaultKey(statement), kind, statement, scope, trust, status: waits({ trust, kind }) ? "inbox" : "active", confidence: trust === "user" ? 1 : 0.5, valid_from, sources: [] };
+    const fields: Fields = { key: key ?? defaultKey(statement), kind, statement, scope, trust, status: waits({ trust, kind }) ? "inbox" : "active", confidence: trust === "user" ? 1 : 0.5, valid_from, sources: [], ...names };
     return [{ id: id ?? newId(), now: fields }];
   }
   if (known.status !== "active") throw new TidemarkError("MEMORY_FILE", `Line ${line}: ${known.id} is ${known.status} since the file was written`, { hint: `tidemark memory history ${known.id}, then take the line out or its comment off` });
-  if (contentOf(known.statement) !== contentOf(statement) || known.statement !== statement) {
+  if (known.statement !== statement) {
     const next = newId();
-    const about = known.about === undefined ? {} : { about: known.about };
     return [
-      { id: next, now: { key: key ?? known.key, kind, statement, scope, trust: "user", status: "active", confidence: 1, valid_from: now, sources: [...known.sources], ...about } },
+      { id: next, now: { key: key ?? known.key, kind, statement, scope, trust: "user", status: "active", confidence: 1, valid_from: now, sources: [...known.sources], ...names } },
       { id: known.id, was: { status: "active" }, now: { status: "superseded", superseded_by: next, valid_to: Math.max(now, known.valid_from) } },
     ];
   }

@@ -76,6 +76,16 @@ test("Markdown goes out, is edited, and comes back as one pass", async () => {
   expect((await ask(at, ["memory"])).data.memories.map(({ statement }: { statement: string }) => statement).sort()).toEqual(["Keep lines short", "Never push to main on Fridays"]);
 });
 
+test("what takes a statement's place is looked up in the tree, too", async () => {
+  const at = tree();
+  await tidemark(at, ["remember", "Lines are split somewhere", "--key", "parsing"]);
+  expect((await ask(at, ["memory", "supersede", "parsing", "Lines are split by `parseLine` in src/parse.ts"])).data.memory).toMatchObject({ check: "current", key: "parsing" });
+  await tidemark(at, ["memory", "export", "MEMORY.md"]);
+  writeFileSync(join(at.cwd, "MEMORY.md"), readFileSync(join(at.cwd, "MEMORY.md"), "utf8").replace("`parseLine`", "`other`"));
+  await tidemark(at, ["memory", "import", "MEMORY.md"]);
+  expect((await ask(at, ["memory", "show", "parsing"])).data).toMatchObject({ check: "current", about: { symbols: [{ name: "other" }] } });
+});
+
 test("forget erases a memory for good, and only with --yes", async () => {
   const at = tree();
   const { data } = await ask(at, ["remember", "The host is unspeakable"]);

@@ -11,7 +11,7 @@ import { exportMemories, importMemories } from "../../operations/memory-file.ts"
 import { extractNew } from "../../operations/memory-extract.ts";
 import { findMemory, historyOf, memories, revertPass, review, supersede, type Review } from "../../operations/memories.ts";
 import { sourcesOf, type Source } from "../../operations/memory-sources.ts";
-import { check, inSight, placeOf, recallMemories, type Here, type Recalled } from "../../operations/recall-memories.ts";
+import { aboutOf, check, inSight, placeOf, recallMemories, type Here, type Recalled } from "../../operations/recall-memories.ts";
 import type { CommandSpec, Context, Input } from "../command.ts";
 import { iso, when } from "../format.ts";
 import { memoryJson, sayContradictions, sayMemories, sayMemory } from "../memories.ts";
@@ -59,7 +59,7 @@ const ACTIONS: Readonly<Record<string, Act>> = {
   accept: (input, context, here) => judge({ how: "accept" }, input.args, context, here),
   reject: (input, context, here) => judge({ how: "reject" }, input.args, context, here),
   end: (input, context, here) => judge({ how: "end" }, input.args, context, here),
-  edit: (input, context, here) => judge({ how: "edit", statement: input.args.slice(1).join(" ") }, input.args.slice(0, 1), context, here),
+  edit: (input, context, here) => judge(edited(input.args.slice(1).join(" "), here), input.args.slice(0, 1), context, here),
   supersede: replace,
 };
 
@@ -156,6 +156,11 @@ async function history({ args, options }: Input, context: Context, here: Here): 
   return 0;
 }
 
+function edited(statement: string, here: Here): Review {
+  const about = aboutOf(statement, here, { level: "project", project: here.project });
+  return { how: "edit", statement, ...(about === undefined ? {} : { about }) };
+}
+
 async function judge(verdict: Review, ids: readonly string[], context: Context, here: Here): Promise<number> {
   const { terminal, store, now } = context;
   if (verdict.how === "edit" && verdict.statement === "") throw new TidemarkError("USAGE", "edit takes an id and the new text", { hint: 'tidemark memory edit ID "TEXT"' });
@@ -173,7 +178,7 @@ async function judge(verdict: Review, ids: readonly string[], context: Context, 
 async function replace({ args }: Input, { terminal, store, now }: Context, here: Here): Promise<number> {
   const [old, ...words] = args;
   if (old === undefined || words.length === 0) throw new TidemarkError("USAGE", "supersede takes the id of what is over, and what takes its place", { hint: 'tidemark memory supersede ID "NEW TEXT"' });
-  const { pass, old: before, memory, redacted } = await supersede(await store(), old, words.join(" "), now);
+  const { pass, old: before, memory, redacted } = await supersede(await store(), old, words.join(" "), now, (scope) => aboutOf(words.join(" "), here, scope));
   for (const [family, times] of Object.entries(redacted)) terminal.warn(`a secret was taken out before storing: ${family} ${times}`);
   terminal.answer({ pass, old: memoryJson({ memory: before, score: 0, ...check(before, here, now) }), memory: memoryJson({ memory, score: 0, ...check(memory, here, now) }) }, () => {
     terminal.line(`${terminal.style("cyan", memory.id)} took the place of ${terminal.style("cyan", before.id)}, which is kept: tidemark memory history ${memory.id}`);
@@ -220,7 +225,7 @@ async function fromFile({ args, options }: Input, { terminal, store, cwd, now }:
     throw new TidemarkError(code === "ENOENT" ? "PATH_MISSING" : "PATH_UNREADABLE", code === "ENOENT" ? `${file} does not exist` : `${file} cannot be read: ${message}`, { cause: error, hint: "tidemark memory export FILE writes one." });
   }
   if (bytes.length > FILE_MOST || bytes.includes(0)) throw new TidemarkError("MEMORY_FILE", `${file} is no Markdown`);
-  const imported = await importMemories(await store(), bytes.toString("utf8"), { place: here, now, whole: options["replace"] === true });
+  const imported = await importMemories(await store(), bytes.toString("utf8"), { place: here, now, whole: options["replace"] === true, about: (statement, scope) => aboutOf(statement, here, scope) });
   for (const [family, times] of Object.entries(imported.redacted)) terminal.warn(`a secret was taken out before storing: ${family} ${times}`);
   const { pass, added, changed, ended, waiting, changes } = imported;
   terminal.answer({ pass: pass ?? null, added, changed, ended, waiting, changes }, () => {
