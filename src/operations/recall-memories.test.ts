@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { freshStore, NOW, scratch } from "../../test/helpers.ts";
 import type { Store } from "../store/store.ts";
 import { memories, remember, review, type Given } from "./memories.ts";
-import { aboutOf, placeOf, recallMemories, type Here } from "./recall-memories.ts";
+import { aboutOf, inSight, placeOf, recallMemories, type Here } from "./recall-memories.ts";
 
 async function filled(): Promise<{ store: Store; here: Here; root: string; ask: (question: string, at?: number) => Promise<string[]>; say: (statement: string, given?: Partial<Given>) => Promise<string> }> {
   const root = scratch();
@@ -62,6 +62,20 @@ describe("order", () => {
     expect(await ask("which port")).toEqual(["The port is 9000 (unverified)"]);
     expect(await ask("which port", NOW - 1000)).toEqual(["The port is 8000 (gone)"]);
   });
+});
+
+test("what was done is told of an hour or a day, or of all the time before", async () => {
+  const { store, here, say } = await filled();
+  const hour = 3_600_000;
+  const scope = { level: "project", project: here.project } as const;
+  await say("The day before: the parser", { kind: "episodic", key: "session:1", valid_from: NOW - 30 * hour, scope });
+  await store.append([{ id: "memory:x", time: NOW, type: "memory.revised", session: "memory:2026-12-01", agent: "tidemark", payload: { by: "extraction", what: "extract", changes: [["2", 10, 8], ["3", 7, 5], ["4", 2, 1]].map(([name, from, to]) => ({ id: `m${name}`, now: { key: `session:${name}`, kind: "episodic", statement: `Session ${name}`, scope, status: "active", trust: "inferred", confidence: 1, valid_from: NOW - Number(from) * hour, valid_to: NOW - Number(to) * hour } })) } }]);
+  const state = await memories(store);
+  const keys = (at: number, until?: number): string[] => inSight(state, here, at, until).map(({ key }) => key).sort();
+  expect(keys(NOW - 6 * hour, NOW - 6 * hour)).toEqual(["session:1", "session:3"]);
+  expect(keys(NOW - 9 * hour, NOW - 6 * hour)).toEqual(["session:1", "session:2", "session:3"]);
+  expect(keys(NOW - 20 * hour, NOW - 20 * hour)).toEqual(["session:1"]);
+  expect(keys(NOW)).toEqual(["session:1", "session:2", "session:3", "session:4"]);
 });
 
 describe("questions that are none", () => {

@@ -3,7 +3,7 @@
  * checked against the tree as it is now. What the tree contradicts sinks and says so. Reads the files they name and nothing else.
  */
 import { mentionsOf } from "../memory/about.ts";
-import { isValid, type Memory } from "../memory/model.ts";
+import type { Memory } from "../memory/model.ts";
 import { valid, type MemoryState } from "../memory/fold.ts";
 import { isSeenFrom, type Place } from "../memory/statement.ts";
 import { parseQuery, rarity, score, type Query } from "../store/ranking.ts";
@@ -74,10 +74,16 @@ export function recallMemories(state: MemoryState, question: string, { here, now
     .slice(0, limit);
 }
 
-/** Active, seen from there, and valid at the time; an episode is over and still worth telling. */
-export function inSight(state: MemoryState, here: Here, at: number): Memory[] {
-  const found = valid(state, at).filter(({ status }) => status !== "ended");
-  for (const memory of state.memories.values()) if (memory.kind === "episodic" && memory.status === "active" && memory.valid_from <= at && !isValid(memory, at)) found.push(memory);
+/**
+ * Active, seen from there, and valid at the time. An episode is over and still worth telling: all that had begun by then,
+ * or with `until` those that were under way between the two.
+ */
+export function inSight(state: MemoryState, here: Here, at: number, until?: number): Memory[] {
+  const found = valid(state, at).filter(({ status, kind }) => status !== "ended" && kind !== "episodic");
+  for (const memory of state.memories.values()) {
+    if (memory.kind !== "episodic" || memory.status !== "active") continue;
+    if (until === undefined ? memory.valid_from <= at : memory.valid_from <= until && (memory.valid_to ?? Infinity) > at) found.push(memory);
+  }
   return found.filter(({ scope }) => isSeenFrom(scope, here));
 }
 

@@ -8,6 +8,7 @@ import { foldSession, type Story } from "../session/fold.ts";
 import { lineageOf, originOf, type Begun } from "../session/lineage.ts";
 import type { SessionSummary } from "../session/summary.ts";
 import type { Store, Stored } from "../store/store.ts";
+import { OWN_SESSIONS } from "./memories.ts";
 
 export async function story(store: Store, id: string): Promise<Story> {
   const stored = await store.read(id);
@@ -43,7 +44,7 @@ export async function listSessions(store: Store): Promise<SessionSummary[]> {
   return (await allSessions(store)).filter(({ turns }) => turns > 0);
 }
 
-/** Those without a turn, too: what is kept of them can be found, shown and forgotten. */
+/** Those without a turn, too: what is kept of them can be found, shown and forgotten. Passes over memories are no session. */
 async function allSessions(store: Store): Promise<SessionSummary[]> {
   await refreshSummaries(store);
   let all = (await store.summaries()).map(({ summary }) => summary);
@@ -55,7 +56,7 @@ async function allSessions(store: Store): Promise<SessionSummary[]> {
     all = (await store.summaries()).map(({ summary }) => summary);
   }
   const lineage = lineageOf(all, await links(store));
-  return all.map((summary) => ({ ...summary, ...lineage.get(summary.id) }));
+  return all.filter(({ id }) => !id.startsWith(OWN_SESSIONS)).map((summary) => ({ ...summary, ...lineage.get(summary.id) }));
 }
 
 /** For each event the session it was said in; without forks that is the one it was recorded under. */

@@ -41,7 +41,7 @@ something no longer holds. supersede ID NEW puts NEW, a text or an id, in the pl
 whole pass, or a revert.
 
 export [FILE] writes Markdown that can be read and edited; import FILE takes in what was changed in it, as one pass.
-"What did we believe on a day" is --as-of DAY --known DAY; "what was I doing" is --as-of TIME. To erase a memory for good:
+"What did we believe on a day" is --as-of DAY --known DAY; "what was I doing" is --as-of DAY or TIME. To erase a memory for good:
 tidemark forget --memory ID.`,
   run: async (input, context) => {
     const [action = "list", ...words] = input.args;
@@ -74,11 +74,13 @@ async function readNew({ caughtUp, terminal, now }: Context): Promise<void> {
 async function list({ args, options }: Input, context: Context, here: Here): Promise<number> {
   const { terminal, now } = context;
   const at = time(options["asOf"], "--as-of", now) ?? now;
+  // A day is asked about as a whole.
+  const until = options["asOf"] === undefined || args.length > 0 ? undefined : at + (/^\d{4}-\d\d-\d\d$/.test(String(options["asOf"])) ? DAY : 0);
   const limit = count(options["limit"], "--limit");
   const state = await stateAt(context, options);
   const kind = typeof options["kind"] === "string" ? kindOf(options["kind"]) : undefined;
   const waiting = [...state.memories.values()].filter(({ status, scope }) => status === "inbox" && (options["all"] === true || isSeenFrom(scope, here)));
-  const pool = options["inbox"] === true ? waiting : options["all"] === true ? [...state.memories.values()] : inSight(state, here, at);
+  const pool = options["inbox"] === true ? waiting : options["all"] === true ? [...state.memories.values()] : inSight(state, here, at, until);
   // Without words: what happened is asked for by time or kind; there would be one for each session.
   const wanted = pool.filter((memory) => (kind === undefined ? args.length > 0 || memory.kind !== "episodic" || options["asOf"] !== undefined || options["all"] === true : memory.kind === kind));
   const asked = args.join(" ").trim();
@@ -134,6 +136,7 @@ async function why({ args, options }: Input, context: Context, here: Here): Prom
 }
 
 const SHOWN = 8;
+const DAY = 86_400_000;
 
 async function history({ args, options }: Input, context: Context, here: Here): Promise<number> {
   const { terminal, now } = context;
