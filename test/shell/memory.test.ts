@@ -97,6 +97,18 @@ test("forget erases a memory for good, and only with --yes", async () => {
   expect((await ask(at, ["verify"])).data.problems).toEqual([]);
 });
 
+test("six processes that remember at once, three of them under one key, lose nothing", async () => {
+  const at = tree();
+  await ask(at, ["remember", "there from the start"]);
+  const said = ["tabs", "spaces", "both"].map((word) => [`Indent with ${word}`, "--key", "style"]).concat([["Speak plainly"], ["Cut releases on Mondays"], ["Ask before pushing"]]);
+  const answers = await Promise.all(said.map((words) => ask(at, ["remember", ...words])));
+  expect(answers.map(({ code }) => code)).toEqual(said.map(() => 0));
+  const all = (await ask(at, ["memory", "list", "--all"])).data.memories as { key: string; status: string }[];
+  expect(all).toHaveLength(7);
+  expect(all.filter(({ key }) => key === "style").map(({ status }) => status).sort()).toEqual(["active", "superseded", "superseded"]);
+  expect((await ask(at, ["verify"])).data.problems).toEqual([]);
+});
+
 test("what is remembered is no session of an agent", async () => {
   const at = tree();
   await tidemark(at, ["remember", "Keep lines short"]);
@@ -124,6 +136,8 @@ test.each([
   [["memory", "import", "nowhere.md"], 1, "PATH_MISSING"],
   [["memory", "import", "package.json"], 1, "MEMORY_FILE"],
   [["memory", "import", "package.json", "--replace"], 1, "MEMORY_FILE"],
+  [["memory", "export", "package.json"], 1, "BAD_VALUE"],
+  [["memory", "export", "nowhere/x.md"], 1, "PATH_UNREADABLE"],
   [["memory", "dance"], 2, "USAGE"],
   [["memory", "accept"], 2, "USAGE"],
   [["memory", "edit", "m1"], 2, "USAGE"],

@@ -1,5 +1,5 @@
 /** `tidemark memory`: what is remembered, to look at, review, correct, and take elsewhere. */
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { TidemarkError } from "../../base/errors.ts";
 import { clip, plural } from "../../base/text.ts";
@@ -207,8 +207,11 @@ async function toFile({ args }: Input, { terminal, store, cwd, now }: Context, h
   }
   const path = resolve(cwd, file);
   try {
+    // An earlier export is written anew; anything else that stands there is somebody's.
+    if (existsSync(path) && !readFileSync(path, "utf8").startsWith("# Memory\n")) throw new TidemarkError("BAD_VALUE", `${file} is there and was not written by tidemark memory export`, { hint: "Name another file." });
     writeFileSync(path, text);
   } catch (error) {
+    if (error instanceof TidemarkError) throw error;
     throw new TidemarkError("PATH_UNREADABLE", `${file} cannot be written: ${(error as Error).message}`, { cause: error, hint: "Name another file." });
   }
   terminal.answer({ file: path, count: written }, () => terminal.line(`${plural(written, "memory", "memories")} written to ${file}. After editing: tidemark memory import ${file}`));
