@@ -157,6 +157,12 @@ export const PAYLOADS = {
       ),
     })
     .describe("One pass over what is remembered, with all it changed. It can be taken back whole."),
+  "memory.filed": z
+    .strictObject({
+      space: text.describe("whose files these are: a project, or a name that a program gave"),
+      files: z.array(z.strictObject({ path: text, text: text.optional().describe("absent where the file goes"), from: text.optional().describe("its path before, where it was renamed") })),
+    })
+    .describe("An agent wrote to its own memory files (the memory tool of the Anthropic API)."),
   "memory.reverted": z.strictObject({ of: text.describe("the pass that no longer counts, or another revert") }).describe("A pass was taken back."),
   linked: z.strictObject({ kind: text, url: text }).describe("Something outside that the session made, such as a pull request."),
   raw: z.strictObject({ kind: text, record: z.unknown() }).describe("A record of an unknown shape, kept as it was."),
