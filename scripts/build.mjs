@@ -2,10 +2,10 @@
 // compile it again. Measured on `resume`: a chunk for each command cost 20 to 40 ms more than one file, and compiling that
 // 45 ms more than taking it from the cache, of 340. Native and optional modules stay outside the bundle.
 //
-// The library (tidemark/checkpoints) is a file of its own with its types beside it. CommonJS too: `import` takes it as well.
+// Each library (tidemark/checkpoints …) is a file of its own with its types beside it. CommonJS too: `import` takes it as well.
 import { build } from "esbuild";
 import { execFileSync } from "node:child_process";
-import { chmod, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
+import { chmod, copyFile, mkdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { ranksPlugin } from "./ranks.mjs";
 
 await rm("dist", { recursive: true, force: true });
@@ -25,11 +25,18 @@ const common = {
   logLevel: "warning",
 };
 await build({ ...common, entryPoints: { bundle: "src/cli/tidemark.ts" }, plugins: [ranksPlugin("dist/o200k.bin")] });
-await build({ ...common, entryPoints: { checkpoints: "src/library/checkpoints.ts" } });
+const libraries = { checkpoints: "library/checkpoints", memory: "library/memory", mem0: "frameworks/mem0" };
+await build({ ...common, entryPoints: Object.fromEntries(Object.entries(libraries).map(([name, path]) => [name, `src/${path}.ts`])) });
+// A default export is what `import` gives of an ES module alone: code that had mem0 begins with one.
+const { define: _, banner: __, ...esm } = common;
+await build({ ...esm, format: "esm", outExtension: { ".js": ".mjs" }, entryPoints: { mem0: `src/${libraries.mem0}.ts` } });
 execFileSync(process.execPath, ["node_modules/typescript/bin/tsc", "-p", "scripts/library.tsconfig.json"], { stdio: "inherit" });
-await rename("dist/types/library/checkpoints.d.ts", "dist/checkpoints.d.ts");
+for (const [name, path] of Object.entries(libraries)) {
+  await rename(`dist/types/${path}.d.ts`, `dist/${name}.d.ts`);
+  if (/\bfrom "|\bimport\(/.test((await readFile(`dist/${name}.d.ts`, "utf8")).replace(/\/\*[\s\S]*?\*\//g, ""))) throw new Error(`src/${path}.ts exports a type of another file: its declarations have to stand alone`);
+}
 await rm("dist/types", { recursive: true });
-if (/\bfrom "|\bimport\(/.test((await readFile("dist/checkpoints.d.ts", "utf8")).replace(/\/\*[\s\S]*?\*\//g, ""))) throw new Error("src/library/checkpoints.ts exports a type of another file: its declarations have to stand alone");
+await copyFile("dist/mem0.d.ts", "dist/mem0.d.mts");
 // Loading CommonJS starts quicker than a module does.
 await writeFile("dist/package.json", '{ "type": "commonjs" }\n');
 await writeFile("dist/tidemark.js", `#!/usr/bin/env node

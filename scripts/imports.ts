@@ -23,6 +23,7 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   operations: ["base", "event", "session", "memory", "context", "checkpoint", "store", "agents", "worktree"],
   engine: ["base", "store", "agents", "worktree", "operations"],
   cli: ["base", "event", "session", "memory", "checkpoint", "store", "agents", "worktree", "operations", "engine"],
+  frameworks: ["base", "event", "store", "operations", "cli/environment.ts"],
   library: ["base", "memory", "checkpoint", "store", "worktree", "operations", "cli/environment.ts", "cli/processes.ts"],
 };
 

@@ -47,7 +47,13 @@ const memory = z.strictObject({
   key: z.string().regex(KEY_SHAPE).optional().describe("its subject: of one key and scope one value holds at a time"),
   kind: z.enum(MEMORY_KINDS).optional(),
   statement: z.string().min(1).max(STATEMENT_MOST).optional(),
-  scope: z.strictObject({ level: z.enum(["user", "team", "project", "branch", "path"]), project: text.optional(), branch: text.optional(), path: text.optional() }).optional(),
+  scope: z
+    .strictObject({
+      level: z.enum(["user", "team", "project", "branch", "path", "owner"]).describe("owner: someone a program keeps memories for, by the ids it gives"),
+      project: text.optional(), branch: text.optional(), path: text.optional(),
+      user: text.optional(), agent: text.optional(), run: text.optional(),
+    })
+    .optional(),
   status: z.enum(["active", "inbox", "rejected", "superseded", "ended"]).optional(),
   trust: z.enum(["user", "inferred", "tool"]).optional().describe("user: said by the user; inferred: worked out; tool: from the output of a tool or the web"),
   confidence: z.number().min(0).max(1).optional(),
@@ -58,6 +64,7 @@ const memory = z.strictObject({
   passes: count.optional().describe("how often the command passed; in a change it is added"),
   failures: count.optional(),
   about: evidence.optional(),
+  metadata: z.record(z.string(), z.json()).optional().describe("what a program has attached to it"),
 });
 
 /** Every event type with its payload. A key is a type; the description is its line in the event reference. */

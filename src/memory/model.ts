@@ -46,6 +46,7 @@ export interface Memory {
   readonly passes: number;
   readonly failures: number;
   readonly about?: About;
+  readonly metadata?: NonNullable<Fields["metadata"]>;
   /** The pass that added it, and those that changed it, in the order of the log. */
   readonly passed: readonly string[];
 }
@@ -64,8 +65,8 @@ export function slotOf({ key, scope }: Pick<Memory, "key" | "scope">): string {
 }
 
 /** One text for one scope. */
-export function scopeText({ level, project = "", branch = "", path = "" }: Scope): string {
-  return [level, project, branch, path].join("\n");
+export function scopeText({ level, project = "", branch = "", path = "", user = "", agent = "", run = "" }: Scope): string {
+  return [level, project, branch, path, user, agent, run].join("\n");
 }
 
 export function isValid({ valid_from, valid_to }: Pick<Memory, "valid_from" | "valid_to">, at: number): boolean {

@@ -60,11 +60,12 @@ export function scopeOf(text: string, { project, branch }: Place): Scope {
 }
 
 /** The same, written so that `scopeOf` reads it in the same project. */
-export function scopeName({ level, branch, path }: Scope): string {
+export function scopeName({ level, branch, path, user, agent, run }: Scope): string {
+  if (level === "owner") return Object.entries({ user, agent, run }).flatMap(([name, id]) => (id === undefined ? [] : [`${name} ${id}`])).join(", ");
   return level === "branch" ? `branch ${branch ?? ""}` : level === "path" ? `path ${path ?? ""}` : level;
 }
 
-/** Whether a memory of this scope is to be seen from there. Its branch does not hide it: it is said (rank.ts). */
+/** Whether a memory of this scope is to be seen from there. Those a program keeps for its own users are for it alone. Its branch does not hide it: it is said (rank.ts). */
 export function isSeenFrom({ level, project }: Scope, place: Place): boolean {
   return level === "user" || level === "team" || project === place.project;
 }

@@ -58,20 +58,23 @@ const LOOKED_AT = 100;
 export function recallMemories(state: MemoryState, question: string, { here, now, at = now, limit }: Asking): Recalled[] {
   const query = parseQuery(question);
   if (query === undefined) return [];
-  const candidates = inSight(state, here, at);
-  const rarities = raritiesOf(query, candidates);
-  const words = candidates
-    .map((memory) => ({ memory, words: score(query, rarities, { text: textOf(memory), role: memory.trust === "user" ? "user" : "assistant", recency: recency(memory, now) }) }))
-    .filter((each) => each.words > 0)
-    .sort((a, b) => b.words - a.words || (a.memory.id < b.memory.id ? -1 : 1))
-    .slice(0, Math.max(LOOKED_AT, limit));
-  return words
+  return byWords(query, inSight(state, here, at), now)
+    .slice(0, Math.max(LOOKED_AT, limit))
     .map(({ memory, words: found }) => {
       const checked = check(memory, here, now);
       return { memory, ...checked, score: Math.round(found * NEARNESS[memory.scope.level] * SINKS[checked.check] * certainty(memory) * 1000) / 1000 };
     })
     .sort((a, b) => b.score - a.score || (a.memory.id < b.memory.id ? -1 : 1))
     .slice(0, limit);
+}
+
+/** Those that have words of the question, the best first. */
+export function byWords(query: Query, candidates: readonly Memory[], now: number): { readonly memory: Memory; readonly words: number }[] {
+  const rarities = raritiesOf(query, candidates);
+  return candidates
+    .map((memory) => ({ memory, words: score(query, rarities, { text: textOf(memory), role: memory.trust === "user" ? "user" : "assistant", recency: recency(memory, now) }) }))
+    .filter((each) => each.words > 0)
+    .sort((a, b) => b.words - a.words || (a.memory.id < b.memory.id ? -1 : 1));
 }
 
 /**
@@ -89,7 +92,7 @@ export function inSight(state: MemoryState, here: Here, at: number, until?: numb
 
 /** Something stale is not given before something that holds, if the words are about as good. */
 const SINKS: Readonly<Record<Checked["check"], number>> = { current: 1, unverified: 0.9, changed: 0.5, gone: 0.2 };
-const NEARNESS: Readonly<Record<Memory["scope"]["level"], number>> = { path: 1.1, branch: 1.1, project: 1, team: 0.95, user: 0.9 };
+const NEARNESS: Readonly<Record<Memory["scope"]["level"], number>> = { path: 1.1, branch: 1.1, project: 1, team: 0.95, user: 0.9, owner: 0.9 };
 
 function certainty({ kind, passes, failures, confidence }: Memory): number {
   // A command that failed half the time is worth half; Laplace's rule keeps one run from being a proof.
