@@ -31,7 +31,7 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
 export const PURE: readonly string[] = ["base", "event", "session", "memory", "context", "checkpoint"];
 
 /** Rooms that may ask for what is personal or changes: environment, home folder, clock, chance. */
-export const SHELLS: readonly string[] = ["cli", "library"];
+export const SHELLS: readonly string[] = ["cli", "library", "frameworks"];
 
 /** Packages from outside, each with the only room that may name it. */
 export const PACKAGES: Readonly<Record<string, string>> = {
