@@ -27,11 +27,18 @@ function node(file: string, code: string): string {
   return execFileSync(process.execPath, [file], { cwd: project, encoding: "utf8", env: { PATH: process.env["PATH"] ?? "", HOME: project, TMPDIR: project } });
 }
 
-test("the example of the documentation prints what it says", () => {
-  const page = readFileSync(join(ROOT, "docs/library.md"), "utf8");
+test.each(["docs/library.md", "docs/memory-library.md"])("the example of %s prints what it says", (name) => {
+  const page = readFileSync(join(ROOT, name), "utf8");
   const [, code] = /```js\n([\s\S]*?)```/.exec(page)!;
   const [, output] = /```text\n([\s\S]*?)```/.exec(page)!;
   expect(node("example.js", code!)).toBe(output);
+});
+
+test("mem0's door opens by a default and by a named import, and by require", () => {
+  const use = "const memory = new Memory({ home: process.cwd() + '/state-' + process.pid }); await memory.add('I like tea', { userId: 'u' }); console.log((await memory.search('tea', { userId: 'u' })).results[0].memory); await memory.close();";
+  expect(node("named.js", `import { Memory } from "tidemark/mem0"; ${use}`)).toBe("I like tea\n");
+  expect(node("default.js", `import Memory from "tidemark/mem0"; ${use}`)).toBe("I like tea\n");
+  expect(node("old.cjs", `const { Memory } = require("tidemark/mem0"); (async () => { ${use} })();`)).toBe("I like tea\n");
 });
 
 test("it is there for require, without running anything, and names only what is promised", () => {
@@ -55,6 +62,10 @@ test.each([["ESM", "use.mts"], ["CommonJS", "use.cts"]])("its types are found an
     "tree.revertToCheckpoint('a', { mode: 'hard' });",
     "// @ts-expect-error the folder is missing",
     "openCheckpoints({});",
+    'import { openMemory, type Found, type MemoryTool } from "tidemark/memory";',
+    'import MemoryClient, { Memory, type MemoryItem } from "tidemark/mem0";',
+    "async function memories(): Promise<[Found[], MemoryTool, MemoryItem | null]> { const m = await openMemory({ folder: '/tmp' }); return [await m.recall('x', { limit: 3 }), m.memoryTool({ space: 's' }), await new Memory().get('id')]; }",
+    "void [memories, new MemoryClient({ apiKey: 'k' }).add([{ role: 'user', content: 'c' }], { userId: 'u', metadata: { a: 1 } })];",
     "// @ts-expect-error a session is needed",
     "tree.beginCall({ agent: 'a', call: 'c', tool: 'Edit' });",
   ].join("\n");
