@@ -24,6 +24,7 @@ export const COMMANDS: Record<string, () => Promise<{ command: CommandSpec }>> =
   resume: () => import("./commands/resume.ts"),
   remember: () => import("./commands/remember.ts"),
   memory: () => import("./commands/memory.ts"),
+  context: () => import("./commands/context.ts"),
   checkpoints: () => import("./commands/checkpoints.ts"),
   diff: () => import("./commands/diff.ts"),
   undo: () => import("./commands/undo.ts"),

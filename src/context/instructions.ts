@@ -117,14 +117,15 @@ export function claudeInstructions(files: Files, situation: Situation): Loaded {
   // AGENTS.md counts only where the project has no instructions of the client's own; rules are none of these.
   const hasOwn = first.files.some(({ kind, path, reason, importedBy }) => (kind === "project" || kind === "local") && reason === "session_start" && importedBy === undefined && basename(path).startsWith("CLAUDE"));
   if (isOld(situation.version)) return first;
-  return hasOwn ? { ...first, dropped: [...first.dropped, ...shadowed(files, situation)] } : new Hierarchy(files, situation, true).load();
+  return hasOwn ? { ...first, dropped: [...first.dropped, ...shadowed(files, situation, new Set(first.files.map(({ real }) => real)))] } : new Hierarchy(files, situation, true).load();
 }
 
 /** The project's AGENTS.md beside a CLAUDE.md that does not take it in. */
-function shadowed(files: Files, { cwd, tree }: Situation): Dropped[] {
+function shadowed(files: Files, { cwd, tree }: Situation, loaded: ReadonlySet<string>): Dropped[] {
   return foldersDown(cwd).filter((folder) => isWithin(tree, folder)).flatMap((folder): Dropped[] => {
     const path = join(folder, "AGENTS.md");
-    return files.read(path, MOST_BYTES)?.text?.trim() ? [{ path, why: "shadowed" }] : [];
+    const found = files.read(path, MOST_BYTES);
+    return found?.text?.trim() && !loaded.has(found.real) ? [{ path, why: "shadowed" }] : [];
   });
 }
 
@@ -250,8 +251,12 @@ class Pass {
     };
     if (this.#seen.has(path) || (kind !== "managed" && matchesWholePath(this.#at.excludes, path))) return [];
     const found = this.#disk.read(path, MOST_BYTES);
-    // What may be anyone's name, such as @user, is not said to be missing: only what looks like a file.
-    if (found === undefined) return by !== undefined && /[./]/.test(by.written.slice(1)) ? drop("missing") : [];
+    if (found === undefined) {
+      const bare = path.replace(/[,.;:!?'")]+$/, "");
+      if (by !== undefined && bare !== path && this.#disk.read(bare, MOST_BYTES) !== undefined) return drop("missing", bare);
+      // What may be anyone's name, such as @user, is not said to be missing: only what looks like a file.
+      return by !== undefined && /[./]/.test(by.written.slice(1)) ? drop("missing") : [];
+    }
     if (by !== undefined && !isText(path)) return drop("not text");
     if (this.#seen.has(found.real)) return [];
     if (depth >= DEPTH) return drop("too deep");

@@ -1,0 +1,90 @@
+/** `tidemark context`: which instruction files an agent is given at a place, and what is wrong with them. */
+import { resolve } from "node:path";
+import { managedFolder } from "../../agents/claude-code/instructions.ts";
+import { TidemarkError } from "../../base/errors.ts";
+import { plural } from "../../base/text.ts";
+import { AGENTS, contextAt, type AgentContext, type AgentName, type ContextFile } from "../../operations/context.ts";
+import type { CommandSpec, Context } from "../command.ts";
+import { userHome } from "../environment.ts";
+import { wrap } from "../terminal.ts";
+
+export const command: CommandSpec = {
+  args: "[path]",
+  options: [
+    { flags: "--from <folder>", text: "where the agent is started, where that is not the path itself" },
+    { flags: "--agent <name>", text: "claude-code, codex or gemini; claude-code@2.1.197 for a version of it", default: "claude-code" },
+  ],
+  help: `
+Show which instruction files an agent is given here, in order, and what is wrong with them
+
+A folder stands for an agent that is started in it. A file stands for one that is started here and opens that file: rules
+with paths and files of folders on the way are then loaded too. Each file has its size in tokens and the reason it is
+loaded for, in the client's words: session_start, include (imported by another), nested_traversal and path_glob_match
+(loaded when a file is opened).
+
+Warnings: what looks like a secret; files that are too large or cut off; imports that are not loaded, and why; files that
+are not read; the same text twice; two files that say the opposite; and files, scripts and targets that are named and are
+no longer in the tree.
+
+The data is {agent, from, open, files: [{path, kind, reason, tokens, bytes, warnings: [{code, line, message}], imported_by,
+opened_for, paths}], tokens, others: [{path, warnings}]}; kind is managed, user, project, local or auto; others are not
+loaded.`,
+  run: async ({ args, options }, context) => {
+    const [agent, version] = agentNamed(String(options["agent"]));
+    const from = options["from"];
+    const told = await contextAt({
+      agent, ...(version === undefined ? {} : { version }),
+      path: resolve(context.cwd, args[0] ?? "."), cwd: context.cwd,
+      ...(typeof from === "string" ? { from: resolve(context.cwd, from) } : {}),
+      home: userHome(), configDir: context.configDir, managedDir: managedFolder(process.platform), environment: context.environment,
+    });
+    context.terminal.answer({ ...told, open: told.open ?? null, files: told.files.map(fileJson) }, () => say(context, told));
+    return 0;
+  },
+};
+
+function agentNamed(text: string): [AgentName, string | undefined] {
+  const [name = "", version] = text.split("@");
+  const agent = AGENTS.find((each) => each === name);
+  if (agent === undefined || (version !== undefined && !/^\d+(?:\.\d+){1,2}$/.test(version))) throw new TidemarkError("BAD_VALUE", `--agent takes ${AGENTS.join(", ")}, with a version as in claude-code@2.1.330, not "${text}"`);
+  return [agent, version];
+}
+
+function fileJson({ importedBy, openedFor, patterns, ...file }: ContextFile): Record<string, unknown> {
+  return { ...file, ...(importedBy === undefined ? {} : { imported_by: importedBy }), ...(openedFor === undefined ? {} : { opened_for: openedFor }), ...(patterns === undefined ? {} : { paths: patterns }) };
+}
+
+function say({ terminal }: Context, { agent, from, open, files, tokens, others }: AgentContext): void {
+  const home = userHome();
+  const shown = (path: string): string => (path.startsWith(`${from}/`) ? path.slice(from.length + 1) : path.startsWith(`${home}/`) ? `~${path.slice(home.length)}` : path);
+  if (files.length === 0) terminal.line(`An agent (${agent}) started in ${from} is given no instruction files.`);
+  else {
+    terminal.line(`${agent} started in ${from}${open === undefined ? "" : `, opening ${shown(open)}`}`);
+    terminal.line();
+    terminal.table(
+      [{ title: "tokens", align: "right" }, { title: "kind" }, { title: "file", flexible: true }, { title: "because", flexible: true, style: () => "dim" }],
+      files.map((file) => [file.tokens.toLocaleString("en-US"), file.kind, shown(file.path), because(file, shown)]),
+    );
+    terminal.line();
+    terminal.line(`${plural(files.length, "file")}, ${plural(tokens, "token")}`);
+  }
+  for (const { path, warnings } of [...files, ...others]) {
+    if (warnings.length === 0) continue;
+    terminal.line();
+    terminal.line(terminal.style("yellow", shown(path)));
+    for (const { code, line, message } of warnings) terminal.line(`  ${wrap(`${line === undefined ? "" : `line ${line}: `}${code}: ${message.replaceAll(`${from}/`, "")}`, terminal.width - 2, "    ")}`);
+  }
+}
+
+function because({ reason, importedBy, patterns }: ContextFile, shown: (path: string) => string): string {
+  switch (reason) {
+    case "session_start":
+      return "start";
+    case "include":
+      return `imported by ${shown(importedBy!)}`;
+    case "nested_traversal":
+      return "a file below is opened";
+    case "path_glob_match":
+      return `paths: ${patterns!.join(", ")}`;
+  }
+}
