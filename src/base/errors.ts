@@ -37,6 +37,7 @@ export const ERRORS = {
   REF_REFUSED: { kind: "user", hint: "Give another name: tidemark export --git NAME", meaning: "A commit is not written under this name: git does not allow it, it is there already, or it is checked out." },
   GIT_FAILED: { kind: "environment", hint: "What git said is part of the message.", meaning: "The program git is not there, or did not do what it was asked for." },
   NOT_TEXT: { kind: "user", hint: "tidemark checkpoints shows which turns changed it.", meaning: "The file is no text, too large, or not kept, so there are no lines to go through." },
+  NOT_KEPT: { kind: "user", hint: "Copy the file elsewhere by hand, then write the version you want: tidemark context log FILE lists them.", meaning: "The present version of a file could not be kept, so it was not replaced by an older one." },
   NO_CHECKPOINTS: { kind: "user", hint: "tidemark init wires it into the agent; tidemark checkpoint makes one now.", meaning: "No checkpoint of this tree is kept." },
   FORGET_NEEDS_TARGET: { kind: "user", hint: "tidemark forget SESSION, or --event ID, --matching TEXT, --memory ID, or -- PATH", meaning: "`forget` was not told what to forget." },
   FORGET_NEEDS_YES: { kind: "user", hint: "The same command with --yes erases for good.", meaning: "Erasing cannot be undone, so it must be confirmed." },

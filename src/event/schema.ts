@@ -86,7 +86,7 @@ export const PAYLOADS = {
     .describe("The agent said that a context began: a start, a resume, or what follows a compaction."),
   "session.ended": z.strictObject({ reason: text }).describe("The agent said that the session ended."),
   "start.discovered": z
-    .strictObject({ tree: text, project: text, branch: text.optional(), head: text.optional().describe("commit"), instructions: z.array(z.strictObject({ path: text, bytes: count })) })
+    .strictObject({ tree: text, project: text, branch: text.optional(), head: text.optional().describe("commit"), instructions: z.array(z.strictObject({ path: text, bytes: count, hash: text.optional().describe("SHA-256 of its text, as it lay there") })) })
     .describe("First step of a session start: where the work is, and which instruction files hold there."),
   "start.assessed": z
     .strictObject({
@@ -135,6 +135,9 @@ export const PAYLOADS = {
     .describe("Tokens of one model message, counted once per message."),
   cost: z.strictObject({ usd: z.number().nonnegative() }).describe("What the agent says the session has cost so far."),
   "instructions.loaded": z.strictObject({ path: text, kind: text.optional() }).describe("An instruction file entered the context."),
+  "instructions.kept": z
+    .strictObject({ path: text, hash: text.describe("SHA-256 of the text, as it lay there"), text: text })
+    .describe("A version of an instruction file that had not been seen before."),
   "task.noted": z
     .strictObject({ whole: z.boolean().describe("true: this is the whole list; false: only these changed"), tasks: z.array(task) })
     .describe("The agent's plan, as it keeps it."),

@@ -7,6 +7,7 @@ import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { START } from "../../test/builders.ts";
 import { conversation, type Conversation } from "../../test/conversation.ts";
 import type { Asked } from "../agents/claude-code/start.ts";
+import { sha256Hex } from "../base/hash.ts";
 import type { Event } from "../event/schema.ts";
 import { openInProcessStore } from "../store/in-process/store.ts";
 import type { Store } from "../store/store.ts";
@@ -74,11 +75,15 @@ describe("a new session", () => {
     expect(text).toMatch(/^<tidemark kind="brief" session="old" age="4 h">/);
     expect(text).toMatch(/never touch the public API/);
     expect(first).toBe(true);
-    expect(events.map(({ id, type, time }) => [id, type, time])).toEqual(["discovered", "assessed", "declared", "recalled"].map((step) => [`new:start:key-new-:${step}`, `start.${step}`, NOW]));
-    expect(events[0]!.payload).toEqual({ tree, project: tree, branch: "main", instructions: [{ path: join(tree, "CLAUDE.md"), bytes: 7 }] });
-    expect(events[1]!.payload).toEqual({ previous: "old", ending: "completed", live: [] });
-    expect(events[2]!.payload).toMatchObject({ hooks: true, injection: true, engine: false, undo: "what agents do to files, shell commands included" });
-    expect(events[3]!.payload).toMatchObject({ from: "old", characters: text.length, tokens: countTokens(text) });
+    const [kept] = events.filter(({ type }) => type === "instructions.kept");
+    const hash = sha256Hex("be kind");
+    expect(kept).toMatchObject({ session: "new", time: NOW, payload: { path: join(tree, "CLAUDE.md"), hash, text: "be kind" } });
+    const steps = events.filter((each) => each !== kept);
+    expect(steps.map(({ id, type, time }) => [id, type, time])).toEqual(["discovered", "assessed", "declared", "recalled"].map((step) => [`new:start:key-new-:${step}`, `start.${step}`, NOW]));
+    expect(steps[0]!.payload).toEqual({ tree, project: tree, branch: "main", instructions: [{ path: join(tree, "CLAUDE.md"), bytes: 7, hash }] });
+    expect(steps[1]!.payload).toEqual({ previous: "old", ending: "completed", live: [] });
+    expect(steps[2]!.payload).toMatchObject({ hooks: true, injection: true, engine: false, undo: "what agents do to files, shell commands included" });
+    expect(steps[3]!.payload).toMatchObject({ from: "old", characters: text.length, tokens: countTokens(text) });
     expect((await store.read("new")).map(({ event }) => event)).toEqual(events);
   });
 

@@ -3,8 +3,10 @@
  * here. Each of the four steps is an event. What to say is decided in context/start.ts; reading the hook's payload and
  * printing the answer is the shell's.
  */
+import { join } from "node:path";
+import { managedFolder } from "../agents/claude-code/instructions.ts";
 import { resumeCommand } from "../agents/claude-code/sources.ts";
-import { instructionFiles, runningSessions, WITHOUT, type Asked, type Running } from "../agents/claude-code/start.ts";
+import { runningSessions, WITHOUT, type Asked, type Running } from "../agents/claude-code/start.ts";
 import { AGENT } from "../agents/claude-code/translate.ts";
 import { loadTokenizer, type CountTokens } from "../base/tokens.ts";
 import { shownPath } from "../base/text.ts";
@@ -14,8 +16,10 @@ import type { Story } from "../session/fold.ts";
 import type { SessionSummary } from "../session/summary.ts";
 import type { Store } from "../store/store.ts";
 import { checkFile } from "../worktree/check.ts";
-import { projectOf, treeOf } from "../worktree/project.ts";
+import { projectOf, realPlace, treeOf } from "../worktree/project.ts";
 import { treeState, type Environment, type TreeState } from "../worktree/state.ts";
+import { keptVersions, seenInstructions } from "./instruction-versions.ts";
+import { claudeInstructionsAt } from "./instructions.ts";
 import { whyRefused } from "./keeper.ts";
 import { record } from "./record.ts";
 import { briefer } from "./resume.ts";
@@ -127,7 +131,7 @@ class Start {
     const state = await stating;
     const assessed = this.#assess(before, past, state);
     const handed = paused ? { text: "", tokens: 0, lines: [], nothing: "paused" } : await this.#hand(own, before, past, state);
-    const events = this.#asked.event === "SubagentStart" ? [] : [this.#discover(state), assessed, this.#declare(paused)];
+    const events = this.#asked.event === "SubagentStart" ? [] : [...this.#discover(state), assessed, this.#declare(paused)];
     events.push(this.#recalled(handed));
     return { text: handed.text, ...(handed.nothing === undefined ? {} : { nothing: handed.nothing }), events };
   }
@@ -246,9 +250,12 @@ class Start {
     return { changed, gone };
   }
 
-  #discover({ branch, head }: TreeState): Event {
-    const instructions = instructionFiles(this.#tree, this.#asked.cwd, this.#options.configDir);
-    return this.#event("start.discovered", "discovered", { tree: this.#tree, project: this.#project, ...(branch === undefined ? {} : { branch }), ...(head === undefined ? {} : { head }), instructions });
+  /** With the versions of instruction files; those that are known add nothing. */
+  #discover({ branch, head }: TreeState): Event[] {
+    const { configDir, environment, now } = this.#options;
+    const { files } = claudeInstructionsAt({ cwd: realPlace(join(this.#asked.cwd, ".")), home: environment["HOME"] ?? "", configDir, managedDir: managedFolder(process.platform), environment });
+    const discovered = this.#event("start.discovered", "discovered", { tree: this.#tree, project: this.#project, ...(branch === undefined ? {} : { branch }), ...(head === undefined ? {} : { head }), instructions: seenInstructions(files) });
+    return [discovered, ...keptVersions(files, { session: this.#asked.session, agent: AGENT, time: now })];
   }
 
   #assess(before: Story | undefined, past: Past, { branch, uncommitted }: TreeState): Event {

@@ -1,9 +1,9 @@
 /**
  * Reading instruction files: plain ones only, to a limit, never waiting, and folders of rules in the system's own order,
- * which is the order in which the client loads them. Only reads. Which files count is decided in context/instructions.ts.
+ * which is the order in which the client loads them; and putting an older version of one back. Which files count is decided in context/instructions.ts.
  */
-import { closeSync, constants, fstatSync, openSync, opendirSync, readSync, realpathSync, statSync, type Dir } from "node:fs";
-import { join } from "node:path";
+import { closeSync, constants, fstatSync, fsyncSync, mkdirSync, openSync, opendirSync, readSync, realpathSync, renameSync, rmSync, statSync, writeFileSync, type Dir } from "node:fs";
+import { dirname, join } from "node:path";
 import ignore from "ignore";
 
 export interface FoundFile {
@@ -48,6 +48,31 @@ export function readInstructionFile(path: string, most: number): FoundFile | und
 function reasonOf(code: string | undefined): string {
   if (code === "EACCES" || code === "EPERM") return "permission denied";
   return code === "ELOOP" ? "a link that leads to itself" : `cannot be read (${code})`;
+}
+
+/**
+ * Writes beside the file and moves it into place, with the mode that it had; through a link, to where that leads. False where
+ * by then another text stands there than the one expected (undefined: none): then nothing was replaced.
+ */
+export function replaceInstructionFile(path: string, text: string, expected: string | undefined): boolean {
+  const found = readInstructionFile(path, Number.MAX_SAFE_INTEGER);
+  const place = found?.real ?? path;
+  mkdirSync(dirname(place), { recursive: true });
+  const beside = `${place}.tidemark-${process.pid}`;
+  try {
+    const file = openSync(beside, "wx", found === undefined ? 0o666 : statSync(place).mode & 0o777);
+    try {
+      writeFileSync(file, text);
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    if (readInstructionFile(path, Number.MAX_SAFE_INTEGER)?.text !== expected) return false;
+    renameSync(beside, place);
+    return true;
+  } finally {
+    rmSync(beside, { force: true });
+  }
 }
 
 /** More than that many files in one folder of rules are no rules. */

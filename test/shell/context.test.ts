@@ -1,9 +1,13 @@
 /** `tidemark context` on the built command line: what it shows, its JSON, and input that is meant to break it. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { expect, test } from "vitest";
-import { ask, place, tidemark, type Place } from "../helpers.ts";
+import { expect, onTestFinished, test } from "vitest";
+import { openSqliteStore } from "../../src/store/sqlite/store.ts";
+import { record } from "../../src/operations/record.ts";
+import { event } from "../builders.ts";
+import { ask, place, shell, tidemark, type Place } from "../helpers.ts";
+import { SESSION, work } from "../work.ts";
 
 function tree(files: Record<string, string | Buffer>): Place {
   const at = place();
@@ -88,4 +92,84 @@ test("other agents by their names; what is not there or not known is refused", a
   expect(await ask(at, ["context", "--agent", "other"])).toMatchObject({ code: 1, error: { code: "BAD_VALUE" } });
   expect(await ask(at, ["context", "nowhere"])).toMatchObject({ code: 1, error: { code: "PATH_MISSING" } });
   expect(await ask(at, ["context", "--from", "AGENTS.md"])).toMatchObject({ code: 1, error: { code: "PATH_MISSING" } });
+});
+
+/** A session begins, as the client tells it. */
+async function begins(at: Place, session: string, minute: number): Promise<void> {
+  const file = join(at.env["HOME"]!, `payload-${session}`);
+  writeFileSync(file, JSON.stringify({ session_id: session, transcript_path: join(at.config, "projects/-work", `${session}.jsonl`), cwd: at.cwd, hook_event_name: "SessionStart", source: "startup" }));
+  const { code, err } = await shell({ ...at, env: { ...at.env, TIDEMARK_NOW: `2026-12-01T10:${String(minute).padStart(2, "0")}:00Z` } }, `$TIDEMARK hook SessionStart < ${file}`);
+  expect({ code, err }).toEqual({ code: 0, err: "" });
+}
+
+const told = ({ data }: { data: any }): string[] => data.versions.map(({ n, by, sessions, added, removed, missing }: any) => [n, by, ...sessions, added === undefined ? "" : `+${added} -${removed}`, missing].filter((part) => part !== undefined && part !== "").join(" "));
+
+test("every version of the user's file that a session began with is kept, with who wrote it, and comes back", async () => {
+  const at = tree({ "CLAUDE.md": "Repo.\n" });
+  mkdirSync(at.config, { recursive: true });
+  const file = join(at.config, "CLAUDE.md");
+  const put = (text: string): void => writeFileSync(file, text);
+  put("One.\nTwo.\n");
+  chmodSync(file, 0o640);
+  await begins(at, "a0000000-0000-4000-8000-000000000001", 1);
+  put("One.\nThree.\n");
+  await begins(at, "a0000000-0000-4000-8000-000000000002", 2);
+  const log = await openSqliteStore(at.home);
+  await record(log, [event("files.touched", { call: "c", files: [{ path: file, change: "edited" }] }, { id: "c:files", session: "a0000000-0000-4000-8000-000000000002", time: Date.parse("2026-12-01T10:03:00Z") })]);
+  await log.close();
+  put("One.\nTwo.\n");
+  await begins(at, "a0000000-0000-4000-8000-000000000003", 4);
+  await begins(at, "a0000000-0000-4000-8000-000000000004", 5);
+  put("Mine.\n");
+  expect(told(await ask(at, ["context", "log", file]))).toEqual(["1 seen", "2 outside +1 -1", "3 agent a0000000-0000-4000-8000-000000000002 +1 -1", "4 outside +1 -2"]);
+  expect((await ask(at, ["context", "diff", file, "2", "3"])).data.patch).toBe("--- CLAUDE.md (version 2)\n+++ CLAUDE.md (version 3)\n@@ -1,2 +1,2 @@\n One.\n-Three.\n+Two.\n");
+  expect(await ask(at, ["context", "restore", file, "2"])).toMatchObject({ code: 0, data: { n: 2, written: true } });
+  expect([readFileSync(file, "utf8"), statSync(file).mode & 0o777]).toEqual(["One.\nThree.\n", 0o640]);
+  // What the restore replaced had been seen by no session.
+  const after = await ask(at, ["context", "log", file]);
+  expect(told(after).slice(3)).toEqual(["4 outside +1 -2", "5 outside +2 -1"]);
+  expect(await ask(at, ["context", "restore", file, "4"])).toMatchObject({ data: { written: true } });
+  expect(readFileSync(file, "utf8")).toBe("Mine.\n");
+  expect(await ask(at, ["context", "restore", file, "9"])).toMatchObject({ code: 1, error: { code: "BAD_VALUE" } });
+  expect(await ask(at, ["verify"])).toMatchObject({ code: 0, data: { problems: [] } });
+});
+
+test("a version that held a secret is listed and not given back; a present one that does is not replaced", async () => {
+  const at = tree({ "CLAUDE.md": "Repo.\n" });
+  mkdirSync(at.config, { recursive: true });
+  const file = join(at.config, "CLAUDE.md");
+  const secret = `Token ghp_${"aB3dE5gH7jK9mN1pQ3sT5vW7yZ9bC1dE3fG5".slice(0, 36)}\n`;
+  writeFileSync(file, "Plain.\n");
+  await begins(at, "a0000000-0000-4000-8000-000000000001", 1);
+  writeFileSync(file, secret);
+  await begins(at, "a0000000-0000-4000-8000-000000000002", 2);
+  expect(told(await ask(at, ["context", "log", file]))).toEqual(["1 seen", "2 outside it held what looks like a secret, which is not kept"]);
+  expect(await ask(at, ["context", "diff", file])).toMatchObject({ code: 1, error: { code: "NOT_TEXT" } });
+  expect(await ask(at, ["context", "restore", file, "1"])).toMatchObject({ code: 1, error: { code: "NOT_KEPT" } });
+  expect(readFileSync(file, "utf8")).toBe(secret);
+  expect(await ask(at, ["context", "log", join(at.cwd, "none.md")])).toMatchObject({ code: 1, error: { code: "PATH_MISSING" } });
+});
+
+test("in a tree with checkpoints every version is there, by turn and call, deleted ones too", async () => {
+  const w = work(onTestFinished);
+  w.world.write("CLAUDE.md", "One.\n");
+  w.world.git("add", "-A");
+  w.world.git("commit", "-qm", "begin");
+  w.world.keeper.begin();
+  w.prompt("Write it down");
+  w.edit("CLAUDE.md", "One.\nTwo.\n");
+  w.bash("echo Three. >> CLAUDE.md");
+  w.world.write("CLAUDE.md", "Mine.\n");
+  await w.told();
+  const own = await ask(w.at, ["context", "log", "CLAUDE.md"]);
+  expect(told(own)).toEqual(["1 seen", `2 agent ${SESSION} +1 -0`, `3 agent ${SESSION} +1 -0`, "4 outside +1 -3"]);
+  expect(own.data.versions.map(({ turn }: { turn: number | null }) => turn)).toEqual([null, 1, 1, null]);
+  expect(await ask(w.at, ["context", "restore", "CLAUDE.md", "3"])).toMatchObject({ data: { written: true } });
+  expect(readFileSync(join(w.world.root, "CLAUDE.md"), "utf8")).toBe("One.\nTwo.\nThree.\n");
+  expect(told(await ask(w.at, ["context", "log", "CLAUDE.md"]))[4]).toBe("5 outside +3 -1");
+  rmSync(join(w.world.root, "CLAUDE.md"));
+  expect(told(await ask(w.at, ["context", "log", "CLAUDE.md"]))[5]).toBe("6 outside +0 -3");
+  expect(await ask(w.at, ["context", "restore", "CLAUDE.md", "1"])).toMatchObject({ data: { written: true } });
+  expect(readFileSync(join(w.world.root, "CLAUDE.md"), "utf8")).toBe("One.\n");
+  expect(await ask(w.at, ["context", "restore", "CLAUDE.md", "6"])).toMatchObject({ code: 1, error: { code: "BAD_VALUE" } });
 });

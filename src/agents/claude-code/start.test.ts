@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { answerTo, askedBy, instructionFiles, runningSessions } from "./start.ts";
+import { answerTo, askedBy, runningSessions } from "./start.ts";
 
 function folder(files: Readonly<Record<string, string>>): string {
   const root = realpathSync(mkdtempSync(join(tmpdir(), "tidemark-test-")));
@@ -36,12 +36,4 @@ test("sessions run whose process lives; what a killed or half-written one left d
   });
   expect(runningSessions(config, (pid, since) => pid === 7 && since === 5)).toEqual([{ pid: 7, session: "a", cwd: "/nowhere/x" }]);
   expect(runningSessions(join(config, "none"), () => true)).toEqual([]);
-});
-
-test("instruction files hold from the user's folder and from the tree's root down to where the session is", () => {
-  const config = folder({ "CLAUDE.md": "me", "rules/a/b.md": "r", "rules/c.txt": "" });
-  const tree = folder({ "CLAUDE.md": "12345", "AGENTS.md": "not beside CLAUDE.md", ".claude/CLAUDE.md": "x", ".claude/rules/z.md": "", "CLAUDE.local.md": "l", "sub/AGENTS.md": "s", "sub/deep/CLAUDE.md": "d", "other/CLAUDE.md": "no" });
-  const names = instructionFiles(tree, join(tree, "sub/deep"), config).map(({ path, bytes }) => `${path.replace(config, "~").replace(`${tree}/`, "")} ${bytes}`);
-  expect(names).toEqual(["~/CLAUDE.md 2", "~/rules/a/b.md 1", "CLAUDE.md 5", ".claude/CLAUDE.md 1", ".claude/rules/z.md 0", "CLAUDE.local.md 1", "sub/AGENTS.md 1", "sub/deep/CLAUDE.md 1"]);
-  expect(instructionFiles(tree, "/nowhere", join(config, "none")).map(({ path }) => path)).toEqual(["CLAUDE.md", ".claude/CLAUDE.md", ".claude/rules/z.md", "CLAUDE.local.md"].map((name) => join(tree, name)));
 });

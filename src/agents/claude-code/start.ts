@@ -1,10 +1,10 @@
 /**
  * What Claude Code says and takes at the start of a context, and what lies about that concerns it: its hook's payload and
- * answer, sessions that run now, instruction files that hold in a folder. Everything is only read. What a payload means
+ * answer, and sessions that run now. Everything is only read. What a payload means
  * as events is hooks.ts; what is answered is decided elsewhere (context/start.ts).
  */
-import { readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
-import { join, relative, sep } from "node:path";
+import { readdirSync, readFileSync, realpathSync } from "node:fs";
+import { join } from "node:path";
 import { isRecord } from "../../base/json.ts";
 import { text } from "./records.ts";
 
@@ -73,46 +73,10 @@ export function runningSessions(configDir: string, isAlive: (pid: number, since:
   return found;
 }
 
-export interface InstructionFile {
-  readonly path: string;
-  readonly bytes: number;
-}
-
-/** In the order the client reads them: the user's own, then from the tree's root down. */
-export function instructionFiles(tree: string, cwd: string, configDir: string): InstructionFile[] {
-  const found = new Map<string, number>();
-  const add = (path: string): boolean => {
-    const about = statSync(path, { throwIfNoEntry: false });
-    if (about?.isFile() !== true) return false;
-    found.set(path, about.size);
-    return true;
-  };
-  const rules = (folder: string): void => namesIn(folder, true).filter((name) => name.endsWith(".md")).sort().slice(0, MOST_RULES).forEach((name) => void add(join(folder, name)));
-  add(join(configDir, "CLAUDE.md"));
-  rules(join(configDir, "rules"));
-  for (const folder of foldersDown(tree, real(cwd))) {
-    // AGENTS.md counts only where there is no CLAUDE.md.
-    if (!add(join(folder, "CLAUDE.md"))) add(join(folder, "AGENTS.md"));
-    add(join(folder, ".claude", "CLAUDE.md"));
-    rules(join(folder, ".claude", "rules"));
-    add(join(folder, "CLAUDE.local.md"));
-  }
-  return [...found].map(([path, bytes]) => ({ path, bytes }));
-}
-
-const MOST_RULES = 200;
-
-/** The tree's root and every folder from there to `cwd`. */
-function foldersDown(tree: string, cwd: string): string[] {
-  const parts = relative(tree, cwd).split(sep).filter((part) => part !== "");
-  if (parts[0] === "..") return [tree];
-  return [tree, ...parts.map((_, i) => join(tree, ...parts.slice(0, i + 1)))];
-}
-
 /** Nothing where the folder is not there or may not be read. */
-function namesIn(folder: string, recursive = false): string[] {
+function namesIn(folder: string): string[] {
   try {
-    return readdirSync(folder, { recursive, encoding: "utf8" });
+    return readdirSync(folder);
   } catch {
     return [];
   }

@@ -6,10 +6,11 @@ import { plural } from "../../base/text.ts";
 import { AGENTS, contextAt, type AgentContext, type AgentName, type ContextFile } from "../../operations/context.ts";
 import type { CommandSpec, Context } from "../command.ts";
 import { userHome } from "../environment.ts";
+import { aboutVersions } from "../instruction-versions.ts";
 import { wrap } from "../terminal.ts";
 
 export const command: CommandSpec = {
-  args: "[path]",
+  args: "[path...]",
   options: [
     { flags: "--from <folder>", text: "where the agent is started, where that is not the path itself" },
     { flags: "--agent <name>", text: "claude-code, codex or gemini; claude-code@2.1.197 for a version of it", default: "claude-code" },
@@ -26,10 +27,18 @@ Warnings: what looks like a secret; files that are too large or cut off; imports
 are not read; the same text twice; two files that say the opposite; and files, scripts and targets that are named and are
 no longer in the tree.
 
+Every version of these files is kept: "context log FILE" lists them with who made each, "context diff FILE [A] [B]" shows
+what changed from one to the other (the last two, where none is named), "context restore FILE N" brings one back, keeping
+the present one first. (A folder of such a name is ./log.)
+
 The data is {agent, from, open, files: [{path, kind, reason, tokens, bytes, warnings: [{code, line, message}], imported_by,
 opened_for, paths}], tokens, others: [{path, warnings}]}; kind is managed, user, project, local or auto; others are not
-loaded.`,
+loaded. Of log it is {path, versions: [{n, time, by, agent, sessions, turn, checkpoint, bytes, added, removed, missing}]},
+by being agent, outside, restore or seen; of diff {path, a, b, patch}; of restore {path, n, written}.`,
   run: async ({ args, options }, context) => {
+    const [verb, ...rest] = args;
+    if (verb === "log" || verb === "diff" || verb === "restore") return aboutVersions(verb, rest, context);
+    if (rest.length > 0) throw new TidemarkError("BAD_VALUE", `context takes one path, or log, diff or restore and a file, not "${args.join(" ")}"`);
     const [agent, version] = agentNamed(String(options["agent"]));
     const from = options["from"];
     const told = await contextAt({
