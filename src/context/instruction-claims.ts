@@ -18,6 +18,9 @@ const SHELLS = new Set(["", "sh", "bash", "shell", "zsh", "console"]);
 /** Words of a line that speaks of what need not be there. */
 const SUPPOSED = /\b(?:e\.g\.|for example|for instance|such as|example|creat(?:e|es|ed|ing)|adds? (?:a|an|new)|new|generat(?:e|es|ed|ing)|output|writes?|written|will be|would|could|might|if (?:it|there|present|you)|optional(?:ly)?|legacy|deprecated|removed?|deleted?|delete|renamed?|moved?|former(?:ly)?|previously|instead of|rather than|do(?:es)? not exist|doesn't exist|no longer|gitignored?|ignored|untracked|scratch|temp(?:orary)?|install(?:s|ed)?|download(?:s|ed)?|upstream|published|emits?|produces?|builds? (?:to|into)|never|don't|do not|not|like|foo|bar|baz|my-?\w*|your-?\w*|imports?|from|names?|named|naming|pattern|format|branch(?:es)?|looks? like|something|any|some|prefix(?:ed)?)\b|→|->/i;
 
+/** What is longer was written by a program. */
+const LONGEST_LINE = 2000;
+
 export function claimsOf(raw: string): Claim[] {
   const claims: Claim[] = [];
   const seen = new Set<string>();
@@ -29,6 +32,7 @@ export function claimsOf(raw: string): Claim[] {
   let fence: { readonly mark: string; readonly shell: boolean } | undefined;
   let comment = false;
   for (const [i, line] of raw.split(/\r?\n/).entries()) {
+    if (line.length > LONGEST_LINE) continue;
     const mark = FENCE.exec(line);
     if (mark !== null) {
       if (fence === undefined) fence = { mark: mark[1]!, shell: SHELLS.has(mark[2]!.toLowerCase()) };

@@ -38,8 +38,11 @@ function pathsIn(yaml: string): string[] | undefined {
   return patterns.every((pattern) => pattern === "**") ? undefined : patterns;
 }
 
+const LONGEST_LINE = 4096;
+
 /** As much of YAML as people write there. Undefined where the client's parser fails too, and takes the file for one without rules. */
 function valuesOf(inline: string, below: readonly string[]): string[] | undefined {
+  if (inline.length > LONGEST_LINE) return undefined;
   const plain = inline.replace(/(?:^|\s)#.*$/, "").trim();
   if (plain === "") {
     const items: string[] = [];
@@ -74,11 +77,22 @@ function splitPatterns(value: string): string[] {
   return value.split(/,(?![^{]*\})/).map((each) => each.trim()).filter((each) => each !== "");
 }
 
+/** So many patterns come of one with braces; more are written to take for ever. */
+const MOST_PATTERNS = 500;
+
 function withoutBraces(pattern: string): string[] {
-  const found = /^([^{]*)\{([^{}]+)\}(.*)$/.exec(pattern);
-  if (found === null) return [pattern];
-  const [, before, inside, after] = found;
-  return inside!.split(",").flatMap((each) => withoutBraces(before + each.trim() + after));
+  let all = [pattern];
+  for (;;) {
+    let changed = false;
+    const next = all.flatMap((each) => {
+      const found = /^([^{]*)\{([^{}]+)\}(.*)$/.exec(each);
+      if (found === null) return [each];
+      changed = true;
+      return found[2]!.split(",").map((one) => found[1]! + one.trim() + found[3]!);
+    });
+    if (!changed || next.length > MOST_PATTERNS) return all;
+    all = next;
+  }
 }
 
 const FENCE = /^ {0,3}(`{3,}|~{3,})/;
@@ -102,8 +116,9 @@ function withoutComments(body: string): { text: string; prose: string } {
       continue;
     }
     if (/^ {0,3}<!--/.test(line)) {
-      const end = lines.findIndex((each, n) => n >= i && each.includes("-->", n === i ? each.indexOf("<!--") + 4 : 0));
-      if (end < 0) return { text: [...text, ...lines.slice(i)].join("\n"), prose: prose.join("\n") };
+      let end = i;
+      for (let from = line.indexOf("<!--") + 4; end < lines.length && !lines[end]!.includes("-->", from); from = 0) end++;
+      if (end === lines.length) return { text: [...text, ...lines.slice(i)].join("\n"), prose: prose.join("\n") };
       line = lines[end]!.slice(lines[end]!.indexOf("-->") + 3).trimStart();
       i = end;
       if (line === "") {
@@ -125,13 +140,47 @@ function withoutComments(body: string): { text: string; prose: string } {
   return { text: text.join("\n"), prose: prose.join("\n") };
 }
 
+/** Code in a line goes from a run of backticks to the next run of the same length. Each character is looked at a few times at most, whatever stands there. */
+function withoutCode(block: string): string {
+  if (!block.includes("`")) return block;
+  const runs = [...block.matchAll(/`+/g)].map(({ 0: run, index }) => ({ at: index, length: run.length }));
+  const next = new Map<number, number>();
+  const closing: (number | undefined)[] = [];
+  for (let i = runs.length - 1; i >= 0; i--) {
+    closing[i] = next.get(runs[i]!.length);
+    next.set(runs[i]!.length, i);
+  }
+  let [kept, from] = ["", 0];
+  for (let i = 0; i < runs.length; i++) {
+    const end = closing[i];
+    if (end === undefined) continue;
+    kept += `${block.slice(from, runs[i]!.at)} \` `;
+    from = runs[end]!.at + runs[end]!.length;
+    i = end;
+  }
+  return kept + block.slice(from);
+}
+
+/** Without fenced code. */
+export function withoutFences(text: string): string {
+  let fence: string | undefined;
+  return text.split("\n").filter((line) => {
+    const mark = FENCE.exec(line)?.[1];
+    if (mark === undefined) return fence === undefined;
+    if (fence === undefined) fence = mark;
+    else if (mark[0] === fence[0] && mark.length >= fence.length) fence = undefined;
+    return false;
+  }).join("\n");
+}
+
 /** After a space or at the beginning of a piece of text: not in an address, not in quotation marks, not in code. */
 export function importsIn(prose: string): string[] {
   const found = new Set<string>();
-  // Emphasis, links and tags begin a piece of text of their own.
-  const pieces = prose.replace(/(`+)(?!`)[\s\S]*?[^`]\1(?!`)/g, " ` ").replace(/\\@/g, " ").split(/\*+|__|(?<![\w/.-])_|_(?![\w/.-])|[[\]|]|<[^>\n]*>|^[ \t]*(?:[-+>#]|\d+[.)])+/m);
-  for (const piece of pieces) {
-    for (const [, written] of piece.matchAll(/(?:^|\s)@((?:[^\s\\]|\\ )+)/g)) {
+  // Emphasis, links and tags begin a piece of text of their own; a space that is escaped belongs to the name.
+  for (const block of prose.split(/\n[ \t]*\n/)) {
+    if (!block.includes("@")) continue;
+    const text = withoutCode(block).replace(/\\@/g, " ").replace(/\*+|__|(?<![\w/.-])_|_(?![\w/.-])|[[\]|]|<\/?[a-z][^>\n]{0,100}>|^[ \t]*(?:[-+>#]|\d+[.)])+/gim, "\n");
+    for (const [, written] of text.matchAll(/(?:^|\s)@((?:[^\s\\]|\\ )+)/g)) {
       const path = written!.replace(/#.*$/, "").replaceAll("\\ ", " ");
       if (/^(?:\.{1,2}\/|~\/|\/.|[\w.-])/.test(path)) found.add(path);
     }

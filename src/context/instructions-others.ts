@@ -3,7 +3,7 @@
  * which version). Not measured on the clients, as Claude Code's are (instructions.ts).
  */
 import { basename, dirname, isAbsolute, join, normalize } from "node:path";
-import { importsIn } from "./instruction-text.ts";
+import { importsIn, withoutFences } from "./instruction-text.ts";
 import { foldersDown, isWithin, MOST_BYTES, type Dropped, type Files, type InstructionFile, type Kind, type Loaded, type Reason } from "./instructions.ts";
 
 export interface OtherSituation {
@@ -69,8 +69,6 @@ export function geminiInstructions(files: Files, { cwd, open, configDir, tree, n
   if (open !== undefined && isWithin(tree, open)) for (const folder of foldersDown(dirname(open)).filter((each) => isWithin(tree, each))) for (const name of names) take(join(folder, name), "project", "nested_traversal", tree);
   return { files: [...loaded.values()], dropped };
 }
-
-const withoutFences = (text: string): string => text.replace(/^ {0,3}(`{3,}|~{3,})[\s\S]*?^ {0,3}\1[`~]*[ \t]*$/gm, "");
 
 function plain(files: Files, path: string, kind: Kind, reason: Reason = "session_start"): InstructionFile | undefined {
   const found = files.read(path, MOST_BYTES);

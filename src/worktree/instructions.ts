@@ -119,7 +119,10 @@ function placeOf(path: string): { real: string; kind: "file" | "folder" | "other
   }
 }
 
+const MOST_STARS = 12;
+
 /** Git's patterns, upper and lower case alike. */
 export function matchesPatterns(patterns: readonly string[], path: string): boolean {
-  return ignore({ ignorecase: true }).add([...patterns]).ignores(path);
+  // Each star can multiply the time that a pattern takes, and anyone may have written it.
+  return ignore({ ignorecase: true }).add(patterns.filter((pattern) => pattern.split("*").length <= MOST_STARS)).ignores(path);
 }
