@@ -16,5 +16,5 @@ test("what may be anything else is no claim", () => {
 });
 
 test("what is to be made, or was, or is only said for example, need not be there", () => {
-  for (const line of ["Create `src/new/thing.ts` for it", "For example `src/a/b.ts`", "`src/old/x.ts` was removed", "Never edit `src/a/b.ts`", "Put it into `src/a/x.ts`, not into `src/a/y.ts`"]) expect(told(line), line).toEqual([]);
+  for (const line of ["Create `src/new/thing.ts` for it", "For example `src/a/b.ts`", "`src/old/x.ts` was removed", "Never edit `src/a/b.ts`", "See `src/a/b.ts` in that repo", "Put it into `src/a/x.ts`, not into `src/a/y.ts`"]) expect(told(line), line).toEqual([]);
 });

@@ -16,7 +16,7 @@ const FENCE = /^\s*(`{3,}|~{3,})\s*(\w*)/;
 const SHELLS = new Set(["", "sh", "bash", "shell", "zsh", "console"]);
 
 /** Words of a line that speaks of what need not be there. */
-const SUPPOSED = /\b(?:e\.g\.|for example|for instance|such as|example|creat(?:e|es|ed|ing)|adds? (?:a|an|new)|new|generat(?:e|es|ed|ing)|output|writes?|written|will be|would|could|might|if (?:it|there|present|you)|optional(?:ly)?|legacy|deprecated|removed?|deleted?|delete|renamed?|moved?|former(?:ly)?|previously|instead of|rather than|do(?:es)? not exist|doesn't exist|no longer|gitignored?|ignored|untracked|scratch|temp(?:orary)?|install(?:s|ed)?|download(?:s|ed)?|upstream|published|emits?|produces?|builds? (?:to|into)|never|don't|do not|not|like|foo|bar|baz|my-?\w*|your-?\w*|imports?|from|names?|named|naming|pattern|format|branch(?:es)?|looks? like|something|any|some|prefix(?:ed)?)\b|→|->/i;
+const SUPPOSED = /\b(?:e\.g\.|for example|for instance|such as|example|creat(?:e|es|ed|ing)|adds? (?:a|an|new)|new|generat(?:e|es|ed|ing)|output|writes?|written|will be|would|could|might|if (?:it|there|present|you)|optional(?:ly)?|legacy|deprecated|removed?|deleted?|delete|renamed?|moved?|former(?:ly)?|previously|instead of|rather than|do(?:es)? not exist|doesn't exist|no longer|gitignored?|ignored|untracked|scratch|temp(?:orary)?|install(?:s|ed)?|download(?:s|ed)?|upstream|published|emits?|produces?|builds? (?:to|into)|never|don't|do not|not|like|foo|bar|baz|my-?\w*|your-?\w*|imports?|from|names?|named|naming|pattern|format|branch(?:es)?|looks? like|something|any|some|prefix(?:ed)?|(?:that|other|another|their|separate|private) (?:repo|repository|project))\b|→|->/i;
 
 /** What is longer was written by a program. */
 const LONGEST_LINE = 2000;

@@ -20,7 +20,7 @@ import { record } from "./record.ts";
 import type { UndoDeps } from "./undo.ts";
 
 /** A longer file is known by its hash, and its text is not kept in the log, in bytes. */
-export const MOST_KEPT = 256 * 1024;
+const MOST_KEPT = 256 * 1024;
 
 /** As `start.discovered` has them. */
 export function seenInstructions(files: readonly InstructionFile[]): { path: string; bytes: number; hash: string }[] {
