@@ -219,7 +219,7 @@ function deadLinks(): string[] {
   }
   for (const { path, text } of readSources()) {
     // Instruction files of the user's projects are named and are not ours.
-    for (const [named] of text.matchAll(/\b(?:docs\/[\w/-]+|(?!CLAUDE|AGENTS)[A-Z]{4,})\.md\b/g)) if (!existsSync(join(ROOT, named))) found.push(`src/${path} names ${named}, which is not there`);
+    for (const [named] of text.matchAll(/\b(?:docs\/[\w/-]+|(?!CLAUDE|AGENTS|GEMINI|MEMORY)[A-Z]{4,})\.md\b/g)) if (!existsSync(join(ROOT, named))) found.push(`src/${path} names ${named}, which is not there`);
   }
   return found;
 }

@@ -5,8 +5,8 @@ import { claimsOf } from "./instruction-claims.ts";
 const told = (text: string): string[] => claimsOf(text).map(({ line, kind, value }) => `${line} ${kind} ${value}`);
 
 test("paths in code, links, scripts and targets are claims, each with its line and once", () => {
-  expect(told("See `src/app/main.ts:12` and [the guide](docs/guide.md#start).\nAgain `src/app/main.ts`.\n\n```sh\nnpm run lint && make check # both\n$ pnpm run test:unit\n```\nRun `yarn run build` first.\n")).toEqual([
-    "1 file src/app/main.ts", "1 file docs/guide.md", "5 script lint", "5 target check", "6 script test:unit", "8 script build",
+  expect(told("See `src/app/main.ts:12` and [the guide](notes/guide.md#start).\nAgain `src/app/main.ts`.\n\n```sh\nnpm run lint && make check # both\n$ pnpm run test:unit\n```\nRun `yarn run build` first.\n")).toEqual([
+    "1 file src/app/main.ts", "1 file notes/guide.md", "5 script lint", "5 target check", "6 script test:unit", "8 script build",
   ]);
 });
 

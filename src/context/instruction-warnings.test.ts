@@ -28,20 +28,20 @@ test("size, what was cut off, and bytes that are no text", () => {
 });
 
 test("an import that is not loaded is laid at the line that asks for it", () => {
-  const at = file("/p/CLAUDE.md", "One.\n@docs/a.md and @../b.md\n@docs/pic.png\n");
+  const at = file("/p/CLAUDE.md", "One.\n@notes/a.md and @../b.md\n@notes/pic.png\n");
   expect(warned({
     files: [at],
     dropped: [
-      { path: "/p/docs/a.md", by: at.path, written: "docs/a.md", why: "missing" },
+      { path: "/p/notes/a.md", by: at.path, written: "notes/a.md", why: "missing" },
       { path: "/b.md", by: at.path, written: "../b.md", why: "outside" },
-      { path: "/p/docs/pic.png", by: at.path, written: "docs/pic.png", why: "not text" },
+      { path: "/p/notes/pic.png", by: at.path, written: "notes/pic.png", why: "not text" },
       { path: "/p/someone", by: at.path, written: "someone/else", why: "missing" },
       { path: "/p/CLAUDE.local.md", why: "unreadable", detail: "permission denied" },
     ],
   })).toEqual([
-    "/p/CLAUDE.md:2 import: @docs/a.md is not there, so nothing is loaded for it",
+    "/p/CLAUDE.md:2 import: @notes/a.md is not there, so nothing is loaded for it",
     "/p/CLAUDE.md:2 import: @../b.md lies outside of the folder the agent is started in, so it is not loaded until imports from outside are approved in the client",
-    "/p/CLAUDE.md:3 import: @docs/pic.png is not loaded: only files with an ending of text are",
+    "/p/CLAUDE.md:3 import: @notes/pic.png is not loaded: only files with an ending of text are",
     "/p/CLAUDE.local.md not loaded: /p/CLAUDE.local.md is not loaded: permission denied",
   ]);
 });

@@ -25,8 +25,8 @@ test("Codex stops at the bytes it takes in all, and what is lost is said", () =>
 });
 
 test("Gemini takes imports in, each file once, and files on the way to one that is opened", () => {
-  const files = disk({ "/h/.x/GEMINI.md": "user", "/r/GEMINI.md": "@./docs/x.md @docs/none.md @../out.md\n```\n@docs/code.md\n```\n", "/r/docs/x.md": "x @./x.md @../GEMINI.md", "/r/docs/code.md": "c", "/out.md": "o", "/r/a/b/c/GEMINI.md": "c" });
+  const files = disk({ "/h/.x/GEMINI.md": "user", "/r/GEMINI.md": "@./notes/x.md @notes/none.md @../out.md\n```\n@notes/code.md\n```\n", "/r/notes/x.md": "x @./x.md @../GEMINI.md", "/r/notes/code.md": "c", "/out.md": "o", "/r/a/b/c/GEMINI.md": "c" });
   const loaded = geminiInstructions(files, { ...at, names: ["GEMINI.md"], open: "/r/a/b/c/f.txt" });
-  expect(told(loaded)).toEqual(["/h/.x/GEMINI.md session_start", "/r/GEMINI.md session_start", "/r/docs/x.md include by /r/GEMINI.md", "/r/a/b/c/GEMINI.md nested_traversal"]);
-  expect(loaded.dropped.map(({ written, why }) => `${written} ${why}`)).toEqual(["docs/none.md missing", "../out.md outside"]);
+  expect(told(loaded)).toEqual(["/h/.x/GEMINI.md session_start", "/r/GEMINI.md session_start", "/r/notes/x.md include by /r/GEMINI.md", "/r/a/b/c/GEMINI.md nested_traversal"]);
+  expect(loaded.dropped.map(({ written, why }) => `${written} ${why}`)).toEqual(["notes/none.md missing", "../out.md outside"]);
 });

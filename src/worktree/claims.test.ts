@@ -20,14 +20,14 @@ function tree(files: Record<string, string>): { root: string; holds: (kind: Tree
 }
 
 test("a file counts from any folder; one that is gone does not, also before git knows", () => {
-  const { root, holds } = tree({ "packages/a/src/x.ts": "", "docs/y.md": "", ".gitignore": "/var\n" });
-  for (const path of ["packages/a/src/x.ts", "src/x.ts", "a/src", "docs/y.md", "docs/"]) expect(holds("file", path), path).toBe(true);
-  expect(holds("file", "../docs/y.md", "packages")).toBe(true);
+  const { root, holds } = tree({ "packages/a/src/x.ts": "", "notes/y.md": "", ".gitignore": "/var\n" });
+  for (const path of ["packages/a/src/x.ts", "src/x.ts", "a/src", "notes/y.md", "notes/"]) expect(holds("file", path), path).toBe(true);
+  expect(holds("file", "../notes/y.md", "packages")).toBe(true);
   expect(holds("file", "packages/a/src/z.ts")).toBe(false);
   rmSync(join(root, "packages/a/src/x.ts"));
   expect(holds("file", "packages/a/src/x.ts")).toBe(false);
   // Of another repository, ignored, someone's own.
-  for (const path of ["elsewhere/src/x.ts", "var/log/x.txt", "docs/settings.local.json"]) expect(holds("file", path), path).toBe(true);
+  for (const path of ["elsewhere/src/x.ts", "var/log/x.txt", "notes/settings.local.json"]) expect(holds("file", path), path).toBe(true);
 });
 
 test("scripts of any package, targets of any Makefile; nothing is said where nothing can be known", () => {
