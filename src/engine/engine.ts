@@ -9,6 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { logCheckpoints } from "../operations/checkpoint-log.ts";
 import type { Drain } from "../operations/drain.ts";
 import { endToldCalls } from "../operations/told-ends.ts";
+import { PAGE } from "../operations/passages.ts";
 import { refreshSummaries } from "../operations/sessions.ts";
 import type { CheckpointStore } from "../store/checkpoints.ts";
 import type { Leases, Store } from "../store/store.ts";
@@ -97,7 +98,11 @@ class Engine {
     if (checkpoints !== undefined && taken > 0) await logCheckpoints(store, checkpoints);
     if (checkpoints !== undefined && grown) await endToldCalls(store, checkpoints, root);
     // Folding anew while an answer streams in would be work for nothing: the list is brought up to date when it is quiet.
-    if (taken + damaged > 0 && waiting === 0) await refreshSummaries(store);
+    if (taken + damaged > 0 && waiting === 0) {
+      await refreshSummaries(store);
+      // One page: of a log that was there before, the rest is taken in by an import or the first question.
+      await store.takePassages(PAGE);
+    }
     return taken + waiting + damaged > 0 || grown;
   }
 

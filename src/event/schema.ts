@@ -12,6 +12,8 @@ const count = z.number().int().nonnegative();
 const text = z.string();
 const provisional = z.boolean().optional().describe("from a hook or the prompt history, until the transcript's record arrives");
 
+const speaker = text.optional().describe("who said it, where more than one person or agent is named");
+
 const touchedFile = z.strictObject({
   path: text.describe("as the agent named it, usually absolute"),
   change: z.enum(["read", "created", "edited", "deleted"]),
@@ -120,10 +122,11 @@ export const PAYLOADS = {
       kind: z.enum(["user", "command", "shell", "subagent", "notification", "injected"]).describe("user: typed; command: a slash command; shell: `!` line; subagent: task text given to one; notification, injected: not typed by anyone"),
       images: count.optional(),
       prompt_id: text.optional().describe("the agent's own id of a prompt that a hook told"),
+      speaker,
       provisional,
     })
     .describe("Words given to the agent."),
-  answer: z.strictObject({ text: text, provisional }).describe("Text the agent wrote."),
+  answer: z.strictObject({ text: text, speaker, provisional }).describe("Text the agent wrote."),
   thinking: z.strictObject({ characters: count }).describe("That the agent reasoned, and how much; never what."),
   "tool.called": z.strictObject({ tool: text, input: z.unknown(), provisional }).describe("The agent called a tool."),
   "tool.returned": z.strictObject({ call: text, output: text, ms: count.optional(), images: count.optional(), provisional }).describe("A tool gave its result."),

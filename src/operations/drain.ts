@@ -16,6 +16,7 @@ import { projectOf, treeOf } from "../worktree/project.ts";
 import type { Store } from "../store/store.ts";
 import { Follower } from "./follow.ts";
 import { refusal } from "./intake.ts";
+import { takeInPassages } from "./passages.ts";
 import { record } from "./record.ts";
 import { refreshSummaries } from "./sessions.ts";
 import { isUnattended, listSpool, noteDamaged, UNATTENDED, type Spooled } from "./spool.ts";
@@ -204,6 +205,7 @@ export async function drainAll(store: Store, home: string, options: { clock: () 
   }
   await drain.close();
   await refreshSummaries(store);
+  await takeInPassages(store);
   return sum;
 }
 

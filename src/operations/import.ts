@@ -15,6 +15,7 @@ import { AGENT } from "../agents/claude-code/translate.ts";
 import { projectOf } from "../worktree/project.ts";
 import type { Store } from "../store/store.ts";
 import { BATCH_EVENTS, openIntake, parseLine, rememberFile, unchanged, type FileReport, type Quarantined } from "./intake.ts";
+import { takeInPassages } from "./passages.ts";
 import { record } from "./record.ts";
 import { refreshSummaries } from "./sessions.ts";
 
@@ -69,6 +70,7 @@ export async function importSessions(store: Store, options: ImportOptions): Prom
   report.bytes = ofBytes;
   if (options.paths.length === 0) await rescue(store, options.configDir, report);
   report.sessions = await refreshSummaries(store);
+  await takeInPassages(store);
   if (options.paths.length === 0) await countExpiring(found, own, options, report);
   refuseWhenNothingLoaded(options.paths, report);
   return report;

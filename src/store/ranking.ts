@@ -22,8 +22,8 @@ export interface Query {
   readonly phrases: readonly string[];
 }
 
-/** Undefined where no word is left that can be searched for. */
-export function parseQuery(text: string): Query | undefined {
+/** Undefined where no word is left that can be searched for; of a long text the first `most` words. */
+export function parseQuery(text: string, most = 24): Query | undefined {
   const phrases: string[] = [];
   const rest = text.replace(/"([^"]+)"/g, (_, phrase: string) => {
     phrases.push(phrase.toLowerCase());
@@ -41,7 +41,7 @@ export function parseQuery(text: string): Query | undefined {
     for (const [run] of word.matchAll(/[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]{2,}/g)) for (let i = 0; i + 1 < run.length; i++) add(run.slice(i, i + 2), 0.5);
   }
   if (terms.size === 0) return undefined;
-  return { terms: [...terms].slice(0, 24).map(([term, weight]) => ({ text: term, weight })), phrases };
+  return { terms: [...terms].slice(0, most).map(([term, weight]) => ({ text: term, weight })), phrases };
 }
 
 /** What the words of a person are worth beside those of a tool: they are few, and they are what is remembered. */

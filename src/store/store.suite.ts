@@ -10,6 +10,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { answer, called, ended, event, forked, prompt, raw, returned, START, started, summary } from "../../test/builders.ts";
 import type { Event } from "../event/schema.ts";
 import { LONG_TEXT } from "./encoding.ts";
+import { recalling } from "./recall.suite.ts";
 import type { Hit, SearchFilter, Store, Stored } from "./store.ts";
 
 /** Where a store lives. Whatever was appended through one handle is there for the next. */
@@ -592,6 +593,7 @@ export function describeSessionIndex(name: string, makePlace: MakePlace, exempti
     leases(check);
     sources(check);
     finding(check);
+    recalling(check);
     filters(check);
     ranking(check);
     indexing(check);

@@ -6,6 +6,7 @@ import type { Event, EventType } from "../event/schema.ts";
 import type { Role } from "../event/text.ts";
 import type { SessionSummary } from "../session/summary.ts";
 import type { Problem } from "./problems.ts";
+import type { Question } from "./question.ts";
 
 /** Place of an event in the log: 1, 2, 3 … without gaps. 0 is before the first. */
 export type Position = number;
@@ -86,6 +87,37 @@ export interface SearchAnswer {
   readonly more: boolean;
 }
 
+export interface PassageFilter {
+  readonly project?: string;
+  readonly session?: string;
+  readonly branch?: string;
+  readonly role?: Role;
+  readonly agent?: string;
+  readonly since?: number;
+  readonly until?: number;
+}
+
+/** A piece of what was said, as long as it stands for itself. */
+export interface Passage {
+  readonly position: Position;
+  readonly event: Event;
+  /** Which piece of its event: 0, 1, 2 … */
+  readonly part: number;
+  readonly text: string;
+  /** Where the session began; "" where it is not known. */
+  readonly project: string;
+  readonly branch: string;
+  /** From 0 up, comparable within one answer. */
+  readonly score: number;
+}
+
+export interface PassageAnswer {
+  readonly passages: Passage[];
+  /** How they were found, in words: which words, how often, what was looked for instead. */
+  readonly path: string;
+  readonly more: boolean;
+}
+
 /** What a file of an agent looked like when it was imported, and what became of its lines. */
 export interface SourceState {
   readonly path: string;
@@ -95,7 +127,7 @@ export interface SourceState {
 }
 
 /**
- * What is derived from the log and can be rebuilt from it: session summaries and the text index. Source states are
+ * What is derived from the log and can be rebuilt from it: session summaries, the text index and the passages. Source states are
  * the import's own notes; losing them costs a second reading and nothing else.
  * Order: sessions by their last event, newest first. Atomicity: one summary or source state at a time.
  * Repetition: putting again replaces. Absence: unknown gives undefined or nothing.
@@ -112,6 +144,10 @@ export interface SessionIndex {
   /** Forgets all summaries; they are folded anew when next asked for. */
   dropSummaries(): Promise<void>;
   search(query: string, filter: SearchFilter, limit: number): Promise<SearchAnswer>;
+  /** Takes the passages of the next events into the index of them, at most of `limit` events; says how far that is then. */
+  takePassages(limit: number): Promise<{ position: Position; head: Position }>;
+  /** Passages for a question, best first, of those that were taken in; the same text once. Never refused. */
+  recall(question: Question, filter: PassageFilter, limit: number): Promise<PassageAnswer>;
   source(path: string): Promise<SourceState | undefined>;
   putSource(state: SourceState): Promise<void>;
   /** Compares the text index with one built anew from the log, and names summaries that cannot be read. */

@@ -7,13 +7,16 @@
  */
 import { TidemarkError } from "../../base/errors.ts";
 import { sha256Hex } from "../../base/hash.ts";
-import type { Envelope, Event, EventType } from "../../event/schema.ts";
+import type { Envelope, Event, EventType, Payload } from "../../event/schema.ts";
 import { nameParts, roleOf, searchable } from "../../event/text.ts";
 import type { SessionSummary } from "../../session/summary.ts";
 import { contentHash, decodePayload, encodePayload, envelopeOf, GENESIS, linkHash, newSalts, objectsOf } from "../encoding.ts";
 import type { Problem } from "../problems.ts";
 import { holdsPhrases, matches, parseQuery, rarity, score } from "../ranking.ts";
-import type { Appended, Hit, Position, SearchAnswer, SearchFilter, SourceState, Store, Stored } from "../store.ts";
+import type { Question } from "../question.ts";
+import { recall } from "../recall.ts";
+import type { Appended, Hit, PassageAnswer, PassageFilter, Position, SearchAnswer, SearchFilter, SourceState, Store, Stored } from "../store.ts";
+import { inProcessSource } from "./passages.ts";
 
 interface Row {
   readonly envelope: Envelope;
@@ -31,10 +34,12 @@ export interface InProcessPlace {
   readonly leases: Map<string, { holder: string; until: number }>;
   readonly summaries: Map<string, { summary: string; upTo: Position }>;
   readonly sources: Map<string, SourceState>;
+  /** How far passages were taken in. */
+  taken: Position;
 }
 
 export function newPlace(): InProcessPlace {
-  return { rows: [], positions: new Map(), objects: new Map(), summaries: new Map(), sources: new Map(), leases: new Map() };
+  return { rows: [], positions: new Map(), objects: new Map(), summaries: new Map(), sources: new Map(), leases: new Map(), taken: 0 };
 }
 
 export async function openInProcessStore(place: InProcessPlace = newPlace()): Promise<Store> {
@@ -203,6 +208,19 @@ class InProcessStore implements Store {
     return { hits: once.slice(0, limit), path: `${query.terms.map((term) => term.text).join(" OR ")}; ${candidates.size} candidates`, more: once.length > limit };
   }
 
+  async takePassages(limit: number): Promise<{ position: Position; head: Position }> {
+    const head = this.#place.rows.length;
+    this.#place.taken = Math.min(head, this.#place.taken + limit);
+    return { position: this.#place.taken, head };
+  }
+
+  async recall(question: Question, filter: PassageFilter, limit: number): Promise<PassageAnswer> {
+    const starts = new Map<string, Payload<"session.started">>();
+    const taken = this.#where((_, position) => position <= this.#place.taken);
+    for (const { event } of taken) if (event.type === "session.started" && event.id === `${event.session}:started`) starts.set(event.session, event.payload);
+    return recall(inProcessSource(taken, filter, { starts, members: (session) => this.#members(session), holdsWord }), question, limit);
+  }
+
   async source(path: string): Promise<SourceState | undefined> {
     return this.#place.sources.get(path);
   }
@@ -216,7 +234,9 @@ class InProcessStore implements Store {
     return [];
   }
 
-  async rebuildIndex(): Promise<void> {}
+  async rebuildIndex(): Promise<void> {
+    this.#place.taken = this.#place.rows.length;
+  }
 
   async sizes(): Promise<Record<string, number>> {
     const bytes = (texts: Iterable<string>): number => [...texts].reduce((sum, text) => sum + Buffer.byteLength(text), 0);

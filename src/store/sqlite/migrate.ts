@@ -53,6 +53,34 @@ export const LOG_STEPS: readonly string[] = [
   `
   CREATE INDEX event_memory ON event (type, position) WHERE type IN ('memory.revised', 'memory.reverted');
   `,
+  // Empty in a log that is there already: passages are taken in page by page when they are next asked for.
+  `
+  CREATE TABLE conversation (
+    number   INTEGER PRIMARY KEY,
+    session  TEXT NOT NULL,
+    thread   TEXT NOT NULL,    -- subagent, or empty
+    agent    TEXT NOT NULL,
+    project  TEXT NOT NULL,
+    branch   TEXT NOT NULL,
+    passages INTEGER NOT NULL, -- places given, those of erased ones included
+    UNIQUE (session, thread)
+  ) STRICT;
+  CREATE TABLE passage (
+    key      INTEGER PRIMARY KEY, -- conversation * 2^20 + its place: what was said before and after it stands beside it
+    position INTEGER NOT NULL,
+    part     INTEGER NOT NULL,
+    time     INTEGER NOT NULL,
+    words    INTEGER NOT NULL,
+    traits   INTEGER NOT NULL,
+    speaker  TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX passage_position ON passage (position);
+  CREATE INDEX passage_time ON passage (time);
+  -- rowid = key * 2 + whether it asks something: an answer is found by the words of its question.
+  CREATE VIRTUAL TABLE passage_words USING fts5(body, names, speaker, content='', contentless_delete=1, detail=column, tokenize='porter unicode61 remove_diacritics 2');
+  CREATE VIRTUAL TABLE passage_vocabulary USING fts5vocab(passage_words, row);
+  CREATE TABLE passage_head (only INTEGER PRIMARY KEY CHECK (only = 1), position INTEGER NOT NULL) STRICT;
+  `,
 ];
 
 export const OBJECT_STEPS: readonly string[] = [

@@ -10,12 +10,16 @@ import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { asTidemarkError } from "../../base/errors.ts";
 import type { Event, EventType } from "../../event/schema.ts";
 import type { SessionSummary } from "../../session/summary.ts";
-import type { Appended, Position, SearchAnswer, SearchFilter, SourceState, Store, Stored } from "../store.ts";
+import type { Question } from "../question.ts";
+import { recall } from "../recall.ts";
+import type { Appended, PassageAnswer, PassageFilter, Position, SearchAnswer, SearchFilter, SourceState, Store, Stored } from "../store.ts";
 import type { Problem } from "../problems.ts";
 import { contentHash, encodePayload, envelopeOf, GENESIS, linkHash, newSalts, objectsOf } from "../encoding.ts";
+import { checkPassages, rebuildPassages } from "./check-passages.ts";
 import { checkIndex, checkLog, checkSummaryRows, rebuildIndex } from "./check.ts";
 import type { Row } from "./driver.ts";
 import { openFiles, type Files, type Prepared } from "./files.ts";
+import { forgetPassages, passageHead, passageSource, takePassages } from "./passages.ts";
 import { EVENT_COLUMNS, pack, toStored, unpack } from "./rows.ts";
 import { search } from "./search.ts";
 import { addWords } from "./words.ts";
@@ -136,6 +140,7 @@ class SqliteStore implements Store {
           const position = Number(row["position"]);
           this.#log.sql("UPDATE event SET salt = NULL, payload = NULL WHERE position = ?").run(position);
           this.#log.sql("DELETE FROM words WHERE rowid = ?").run(position);
+          forgetPassages(this.#log, position);
           for (const hash of objectsOf(unpack(row["payload"]!))) hashes.add(hash);
           this.#log.sql("DELETE FROM object_use WHERE position = ?").run(position);
           positions.push(position);
@@ -217,6 +222,18 @@ class SqliteStore implements Store {
     return guarded(() => search(this.#log, (rows) => this.#decode(rows), query, filter, limit));
   }
 
+  async takePassages(limit: number): Promise<{ position: Position; head: Position }> {
+    return guarded(() => {
+      const { position: head } = this.#head();
+      if (passageHead(this.#log) === head) return { position: head, head };
+      return { position: this.#write(() => takePassages(this.#log, (rows) => this.#decodeSound(rows), limit)), head };
+    });
+  }
+
+  async recall(question: Question, filter: PassageFilter, limit: number): Promise<PassageAnswer> {
+    return guarded(() => recall(passageSource(this.#log, (rows) => this.#decode(rows), filter), question, limit));
+  }
+
   async source(path: string): Promise<SourceState | undefined> {
     return guarded(() => {
       const row = this.#log.sql("SELECT path, size, modified, report FROM source WHERE path = ?").get(path);
@@ -233,13 +250,14 @@ class SqliteStore implements Store {
   }
 
   async checkIndex(progress?: (done: Position, total: Position) => void): Promise<Problem[]> {
-    return guarded(() => [...checkSummaryRows(this.#log), ...checkIndex(this.#log, (rows) => this.#decodeSound(rows), progress)]);
+    return guarded(() => [...checkSummaryRows(this.#log), ...checkIndex(this.#log, (rows) => this.#decodeSound(rows), progress), ...checkPassages(this.#log, (rows) => this.#decodeSound(rows), progress)]);
   }
 
   async rebuildIndex(progress?: (done: Position, total: Position) => void): Promise<void> {
     guarded(() => {
       this.#write(() => {
         rebuildIndex(this.#log, (rows) => this.#decodeSound(rows), progress);
+        rebuildPassages(this.#log, (rows) => this.#decodeSound(rows), progress);
         const used = this.#log.sql("SELECT 1 FROM object_use WHERE hash = ?");
         this.#objects.write(() => {
           for (const row of this.#objects.sql("SELECT hash FROM object").all()) {
@@ -393,7 +411,7 @@ class SqliteStore implements Store {
 
   /** After erasing: merges the index, so that deleted terms leave it, and empties the WAL files as far as it can. */
   #scrub(): void {
-    this.#log.database.exec("INSERT INTO words(words) VALUES ('optimize')");
+    this.#log.database.exec("INSERT INTO words(words) VALUES ('optimize'); INSERT INTO passage_words(passage_words) VALUES ('optimize')");
     this.#emptyWal();
   }
 

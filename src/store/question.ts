@@ -1,0 +1,135 @@
+/**
+ * How a question to recall is understood: its words with the forms they may stand in, names, quoted texts, the dates it
+ * names, and whether it asks for a time. Pure, shared by every store. Nothing a person types is an error: operators are
+ * words, and what cannot be looked up by words is looked for as it stands (recall.ts).
+ */
+import { parseQuery } from "./ranking.ts";
+
+/** A span of time that a question names, [from, to) in milliseconds since 1970, UTC. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+  /** What naming it says: a day 1, a week or month 0.8, a year 0.3. */
+  readonly weight: number;
+}
+
+export interface Word {
+  readonly text: string;
+  /** The same word in its other forms, itself first: "went" is asked for as "go". */
+  readonly forms: readonly string[];
+  readonly weight: number;
+}
+
+export interface Question {
+  readonly words: readonly Word[];
+  /** Texts in double quotes, lower case: passages that hold them come first. */
+  readonly phrases: readonly string[];
+  readonly spans: readonly Span[];
+  /** "When …", "how long …": a passage that tells a time answers it. */
+  readonly asksWhen: boolean;
+  /** As it was asked, on one line. */
+  readonly text: string;
+}
+
+/** Words of a question that are looked up. A long text asks with the first of them; its later ones repeat them. */
+const MOST_WORDS = 40;
+
+export function understand(text: string, now: number): Question {
+  const flat = text.replace(/\s+/g, " ").trim();
+  // "Ann's", "don't": the tokenizer would leave an s or t, which stands in every third sentence.
+  const query = parseQuery(flat.replace(/(\p{L})['\u2019](?:s|t|d|ll|m|re|ve)\b/giu, "$1"), MOST_WORDS);
+  return {
+    words: (query?.terms ?? []).map(({ text: term, weight }) => ({ text: term, forms: formsOf(term), weight })),
+    phrases: query?.phrases ?? [],
+    spans: spansOf(flat, now),
+    asksWhen: /^\W*(?:when|since when|how long|what (?:date|day|month|year|time)|which (?:date|day|month|year))\b/i.test(flat),
+    text: flat,
+  };
+}
+
+/** Whether a text tells a time: what a question for one is answered by. */
+export function tellsTime(text: string): boolean {
+  return TELLS.test(text);
+}
+
+/** Whether a text ends with a question, and so seldom holds an answer. */
+export function onlyAsks(text: string): boolean {
+  return /\?\s*$/.test(text);
+}
+
+const MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december";
+const DAYS = "sunday|monday|tuesday|wednesday|thursday|friday|saturday";
+const TELLS = new RegExp(
+  String.raw`\b(?:yesterday|today|tonight|tomorrow|ago|since|(?:last|next|this|past) (?:week|weekend|month|year|night|morning|summer|winter|spring|autumn|fall)|${DAYS}|${MONTHS.replace("|may|", "|")}|(?:19|20)\d\d|\d+ (?:hour|day|week|month|year)s?|days?|weeks?|months?|years?)\b`,
+  "i",
+);
+
+/** Verbs and nouns whose forms no stemmer joins; written down from a grammar, the common ones. */
+const IRREGULAR = (
+  "be was were been|begin began begun|break broke broken|bring brought|build built|buy bought|catch caught|choose chose chosen|come came|deal dealt|do did done|draw drew drawn|" +
+  "drink drank drunk|drive drove driven|eat ate eaten|fall fell fallen|feel felt|fight fought|find found|fly flew flown|forget forgot forgotten|freeze froze frozen|give gave given|" +
+  "go went gone|grow grew grown|hang hung|hear heard|hide hid hidden|hold held|keep kept|know knew known|lead led|learn learnt|leave left|lend lent|lose lost|make made|mean meant|" +
+  "meet met|pay paid|ride rode ridden|ring rang rung|rise rose risen|run ran|see saw seen|seek sought|sell sold|send sent|shake shook shaken|shoot shot|sing sang sung|sink sank sunk|" +
+  "sit sat|sleep slept|speak spoke spoken|spend spent|stand stood|steal stole stolen|stick stuck|swim swam swum|take took taken|teach taught|think thought|throw threw thrown|" +
+  "understand understood|wake woke woken|wear wore worn|win won|write wrote written|child children kid kids|person people|man men|woman women|foot feet|tooth teeth|mouse mice|" +
+  "mother mom mum|father dad|life lives|wife wives|good better best|bad worse worst|index indices|vertex vertices|matrix matrices"
+)
+  .split("|")
+  .map((group) => group.split(" "));
+const FORMS = new Map<string, readonly string[]>(IRREGULAR.flatMap((group) => group.map((form) => [form, [form, ...group.filter((other) => other !== form)]] as const)));
+
+function formsOf(term: string): readonly string[] {
+  const known = FORMS.get(term);
+  return known ?? [term];
+}
+
+const DAY = 86_400_000;
+
+/** Dates by name or number, and days told from now. A month's name without day, year or preposition may be a verb or a person. */
+export function spansOf(text: string, now: number): Span[] {
+  const lower = text.toLowerCase();
+  const spans: Span[] = [];
+  for (const [, year, month, day] of lower.matchAll(/\b(\d{4})-(\d\d)-(\d\d)\b/g)) spans.push(daySpan(Number(year), Number(month) - 1, Number(day)));
+  const dates = new RegExp(String.raw`(?:\b(\d{1,2})(?:st|nd|rd|th)?(?: of)? )?\b(${MONTHS})\b(?: (\d{1,2})(?:st|nd|rd|th)?(?!\d))?(?:,? (?:of )?((?:19|20)\d\d))?`, "g");
+  for (const match of lower.matchAll(dates)) {
+    const [whole, before, name, after, year] = match;
+    const day = before ?? after;
+    if (["march", "may"].includes(name!) && day === undefined && year === undefined && !/\b(?:in|on|of|since|during|by|last|this|until|early|late|mid)[ -]$/.test(lower.slice(0, match.index + whole.indexOf(name!)))) continue;
+    const month = MONTHS.split("|").indexOf(name!);
+    for (const each of year === undefined ? yearsBefore(now, month) : [Number(year)]) spans.push(day === undefined ? { from: Date.UTC(each, month), to: Date.UTC(each, month + 1), weight: 0.8 } : daySpan(each, month, Number(day)));
+  }
+  if (spans.length === 0) for (const [year] of lower.matchAll(/\b(?:19|20)\d\d\b/g)) spans.push({ from: Date.UTC(Number(year), 0), to: Date.UTC(Number(year) + 1, 0), weight: 0.3 });
+  return [...spans, ...fromNow(lower, now)];
+}
+
+function daySpan(year: number, month: number, day: number): Span {
+  return { from: Date.UTC(year, month, day), to: Date.UTC(year, month, day + 1), weight: 1 };
+}
+
+/** Without a year any of the last years may be meant; what lies there decides. */
+function yearsBefore(now: number, month: number): number[] {
+  const today = new Date(now);
+  const newest = month > today.getUTCMonth() ? today.getUTCFullYear() - 1 : today.getUTCFullYear();
+  return [newest, newest - 1, newest - 2, newest - 3];
+}
+
+function fromNow(lower: string, now: number): Span[] {
+  const today = Math.floor(now / DAY) * DAY;
+  const weekday = new Date(today).getUTCDay();
+  const span = (from: number, days: number, weight: number): Span => ({ from, to: from + days * DAY, weight });
+  const spans: Span[] = [];
+  if (/\btoday\b/.test(lower)) spans.push(span(today, 1, 1));
+  if (/\byesterday\b/.test(lower)) spans.push(span(today - DAY, 1, 1));
+  for (const [, count, unit] of lower.matchAll(/\b(\d{1,3}|a|an|one|two|three) (day|week|month)s? ago\b/g)) {
+    const n = { a: 1, an: 1, one: 1, two: 2, three: 3 }[count!] ?? Number(count);
+    if (unit === "day") spans.push(span(today - n * DAY, 1, 1));
+    else if (unit === "week") spans.push(span(today - (n * 7 + 3) * DAY, 7, 0.8));
+    else spans.push(span(today - (n * 30 + 15) * DAY, 30, 0.8));
+  }
+  for (const [, name] of lower.matchAll(new RegExp(String.raw`\b(?:last|on) (${DAYS})\b`, "g"))) spans.push(span(today - ((weekday - DAYS.split("|").indexOf(name!) + 6) % 7 + 1) * DAY, 1, 1));
+  if (/\blast week\b/.test(lower)) spans.push(span(today - (((weekday + 6) % 7) + 7) * DAY, 7, 0.8));
+  if (/\bthis week\b/.test(lower)) spans.push(span(today - ((weekday + 6) % 7) * DAY, 7, 0.8));
+  const date = new Date(now);
+  if (/\blast month\b/.test(lower)) spans.push({ from: Date.UTC(date.getUTCFullYear(), date.getUTCMonth() - 1), to: Date.UTC(date.getUTCFullYear(), date.getUTCMonth()), weight: 0.8 });
+  return spans;
+}

@@ -1,0 +1,249 @@
+/**
+ * How passages are ranked for a question, from what a store says of the words in them; pure, shared by every store.
+ *
+ * The words around a passage count as its own with less weight, and those of the question it answers with more: what
+ * answers a question seldom repeats its words. The keys of what was said one after the other are neighbours, so that
+ * costs an addition for each word found and no second copy of the texts. Then come the names of who speaks, named dates,
+ * the session as a whole, and words that the best passages have in common (RM3). What each is worth: docs/performance.md.
+ */
+import { contentWords, spelledLike } from "./recall-text.ts";
+import type { Question, Span } from "./question.ts";
+import { rarity } from "./ranking.ts";
+import type { Passage } from "./store.ts";
+
+/** A passage's place: a conversation times SPACE, plus its place in that, 2 and up, with gaps where something was erased. */
+export type Key = number;
+
+export const SPACE = 2 ** 20;
+export const FIRST_PLACE = 2;
+
+/** What is known of a passage without reading its text. */
+export interface Listed {
+  readonly key: Key;
+  readonly time: number;
+  readonly words: number;
+  readonly speaker: string;
+  readonly tellsTime: boolean;
+  /** It ends with a question, and so seldom holds an answer. */
+  readonly onlyAsks: boolean;
+}
+
+export type ReadPassage = Omit<Passage, "score"> & { readonly key: Key };
+
+/** What a store must say about its passages. All of one filter. */
+export interface PassageSource {
+  /** Passages in all, the filter apart. */
+  readonly total: number;
+  /** Keys of passages that hold one of these forms, the newest first, each times two plus one where it asks something. */
+  holding(forms: readonly string[], limit: number): number[];
+  /** Those of them said by someone of this name. */
+  saidBy(name: string, limit: number): Key[];
+  /** Passages of a span of time, the newest first. */
+  within(from: number, to: number, limit: number): Key[];
+  /** Words that passages hold, in the form they are filed under, that begin like this one. */
+  vocabulary(start: string): string[];
+  /** Those that pass the filter; unknown keys are left out. */
+  list(keys: readonly Key[]): Listed[];
+  /** The same with their texts, in the order asked for. */
+  read(keys: readonly Key[]): ReadPassage[];
+}
+
+export interface Ranked extends Listed {
+  readonly score: number;
+}
+
+/** What a word is worth that stands in the passage before, the one after, two away, in a question just before, or as who speaks; in the passage itself it is 1. */
+const BEFORE = 0.3;
+const AFTER = 0.05;
+const FAR = 0.2;
+const ASKED = 0.6;
+const SPEAKER = 0.5;
+/** Saturation and length normalisation of BM25. */
+const K1 = 0.6;
+const B = 0.4;
+/** Beside the best passage's 1: the best session, and a passage of a day that was named. */
+const SESSION = 0.2;
+const DATED = 0.6;
+/** Factors, more for each. */
+const COVERED = 0.3;
+const NAMED = 0.35;
+const TELLS = 0.5;
+const ONLY_ASKS = -0.2;
+
+/** Of the first ranking so many passages lend so many words, which together weigh this share of the question's own. */
+const LENDERS = 8;
+const LENT = 12;
+const LENT_WEIGHT = 0.4;
+/** Words of theirs that are looked up, and in how many passages one may stand that says anything. */
+const LOOKED_UP = 24;
+const COMMON = 1000;
+
+/** Newest passages looked at for each word: an exact ranking up to there, and time that does not grow with the store. */
+const PER_WORD = 4000;
+/** Passages of which more than their words is looked at. */
+const LISTED = 400;
+const PER_SPAN = 400;
+
+interface Holding {
+  /** What the word is worth. */
+  readonly value: number;
+  readonly weights: ReadonlyMap<Key, number>;
+}
+
+interface Looked {
+  readonly holding: readonly Holding[];
+  /** Of each conversation how well it fits as a whole. */
+  readonly sessions: ReadonlyMap<number, number>;
+  /** Words of the question that name someone who speaks. */
+  readonly names: ReadonlySet<string>;
+  /** For people: each word and how often it was found. */
+  readonly found: readonly string[];
+}
+
+export interface Ranking {
+  readonly ranked: Ranked[];
+  /** For people: each word and how often it was found, and what was looked for instead. */
+  readonly found: readonly string[];
+}
+
+export function rankPassages(source: PassageSource, question: Question): Ranking {
+  const looked = lookUp(source, question);
+  const dated = question.spans.flatMap(({ from, to }) => source.within(from, to, PER_SPAN));
+  const holding = [...looked.holding, ...lent(source, question, sumsOf(looked.holding))];
+  const keys = new Set([...best(sumsOf(holding), LISTED), ...dated]);
+  const found = dated.length === 0 ? looked.found : [...looked.found, `a named date ${dated.length.toLocaleString("en-US")}`];
+  return { ranked: weigh(source.list([...keys]), question, { ...looked, holding }, looked.holding.length), found };
+}
+
+function lookUp(source: PassageSource, question: Question): Looked {
+  const holding: Holding[] = [];
+  const sessions = new Map<number, number>();
+  const names = new Set<string>();
+  const found: string[] = [];
+  for (const word of question.words) {
+    let places = source.holding(word.forms, PER_WORD);
+    let share = word.weight;
+    const said = source.saidBy(word.text, PER_WORD);
+    if (said.length > 0) names.add(word.text);
+    let told = word.text;
+    if (places.length === 0 && said.length === 0 && word.weight === 1) {
+      const like = spelledLike(word.text, source.vocabulary);
+      if (like.length > 0) [places, share, told] = [source.holding(like, PER_WORD), 0.5, `${word.text} (spelled ${like.join(", ")})`];
+    }
+    found.push(`${told} ${places.length.toLocaleString("en-US")}${places.length === PER_WORD ? " or more" : ""}`);
+    if (places.length === 0 && said.length === 0) continue;
+    const value = share * rarity(Math.min(places.length, source.total), source.total);
+    holding.push({ value, weights: spread(places, said) });
+    for (const [conversation, count] of countBy(places, (place) => Math.floor(place / 2 / SPACE))) sessions.set(conversation, (sessions.get(conversation) ?? 0) + value * saturated(count, 1));
+  }
+  return { holding, sessions, names, found };
+}
+
+/** Each passage's weight for one word, from where it stands and what stands around. */
+function spread(places: readonly number[], said: readonly Key[]): Map<Key, number> {
+  const weights = new Map<Key, number>();
+  const add = (key: Key, weight: number): void => void weights.set(key, (weights.get(key) ?? 0) + weight);
+  for (const place of places) {
+    const key = Math.floor(place / 2);
+    add(key, 1);
+    add(key + 1, BEFORE + (place % 2) * ASKED);
+    add(key - 1, AFTER);
+    add(key + 2, FAR);
+    add(key - 2, FAR);
+  }
+  for (const key of said) add(key, SPEAKER);
+  return weights;
+}
+
+function sumsOf(holding: readonly Holding[]): Map<Key, number> {
+  const sums = new Map<Key, number>();
+  for (const { value, weights } of holding) for (const [key, weight] of weights) sums.set(key, (sums.get(key) ?? 0) + value * saturated(weight, 1));
+  return sums;
+}
+
+function saturated(weight: number, norm: number): number {
+  return (weight * (K1 + 1)) / (weight + K1 * norm);
+}
+
+function best(sums: ReadonlyMap<Key, number>, count: number): Key[] {
+  const all = [...sums];
+  if (all.length > count * 4) {
+    // Sorting hundreds of thousands to take the first few hundred was half of the time: those below a bound are left out first.
+    const sample = all.filter((_, i) => i % Math.ceil(all.length / 2000) === 0).map(([, sum]) => sum).sort((a, b) => b - a);
+    const bound = sample[Math.min(sample.length - 1, Math.ceil((2 * count * sample.length) / all.length) + 8)]!;
+    const some = all.filter(([, sum]) => sum >= bound);
+    if (some.length >= count) return sorted(some).slice(0, count);
+  }
+  return sorted(all).slice(0, count);
+}
+
+function sorted(sums: [Key, number][]): Key[] {
+  return sums.sort((a, b) => b[1] - a[1] || b[0] - a[0]).map(([key]) => key);
+}
+
+/** Words that the best passages have in common and the question has not, weighed by how well those passages fit and how rare they are. */
+function lent(source: PassageSource, question: Question, sums: ReadonlyMap<Key, number>): Holding[] {
+  const lenders = best(sums, LENDERS);
+  const all = lenders.reduce((sum, key) => sum + sums.get(key)!, 0);
+  const asked = new Set(question.words.flatMap(({ forms }) => forms));
+  const shares = new Map<string, number>();
+  for (const { key, text } of source.read(lenders)) {
+    const words = contentWords(text);
+    for (const word of words) if (!asked.has(word)) shares.set(word, (shares.get(word) ?? 0) + sums.get(key)! / all / words.length);
+  }
+  const candidates = [...shares].sort((a, b) => b[1] - a[1]).slice(0, LOOKED_UP).flatMap(([word, share]) => {
+    const places = source.holding([word], COMMON);
+    return places.length === 0 || places.length === COMMON ? [] : [{ places, worth: rarity(places.length, source.total), share }];
+  });
+  const chosen = candidates.sort((a, b) => b.share * b.worth - a.share * a.worth).slice(0, LENT);
+  const total = chosen.reduce((sum, { share, worth }) => sum + share * worth, 0);
+  const own = question.words.reduce((sum, { weight }) => sum + weight, 0);
+  return chosen.map(({ places, share, worth }) => ({ value: ((share * worth) / total) * own * LENT_WEIGHT * worth, weights: spread(places, []) }));
+}
+
+/** `own` of the words held are the question's; the rest were lent and say nothing about how much of it is covered. */
+function weigh(listed: readonly Listed[], question: Question, { holding, sessions, names }: Looked, own: number): Ranked[] {
+  const mean = listed.reduce((sum, { words }) => sum + words, 0) / Math.max(1, listed.length);
+  const possible = Math.max(1e-9, holding.slice(0, own).reduce((sum, { value }) => sum + value, 0));
+  const bases = listed.map(({ key, words }) => {
+    const norm = 1 - B + (B * words) / Math.max(1, mean);
+    let [sum, covered] = [0, 0];
+    for (const [i, { value, weights }] of holding.entries()) {
+      const weight = weights.get(key);
+      if (weight === undefined) continue;
+      sum += value * saturated(weight, norm);
+      if (i < own) covered += value;
+    }
+    return sum * (1 + (COVERED * covered) / possible);
+  });
+  const most = Math.max(1e-9, ...bases);
+  const mostOfSession = Math.max(1e-9, ...sessions.values());
+  return listed
+    .map((passage, i) => {
+      const told = bases[i]! / most + (SESSION * (sessions.get(Math.floor(passage.key / SPACE)) ?? 0)) / mostOfSession;
+      const dated = DATED * Math.max(0, ...question.spans.map((span) => nearness(passage.time, span)));
+      const factors = [[isNamed(passage.speaker, names), NAMED], [question.asksWhen && passage.tellsTime, TELLS], [passage.onlyAsks, ONLY_ASKS]] as const;
+      return { ...passage, score: factors.reduce((score, [holds, more]) => (holds ? score * (1 + more) : score), told + dated) };
+    })
+    .sort((a, b) => b.score - a.score || b.key - a.key);
+}
+
+function isNamed(speaker: string, names: ReadonlySet<string>): boolean {
+  return speaker !== "" && speaker.toLowerCase().split(/\s+/).some((name) => names.has(name));
+}
+
+const DAY = 86_400_000;
+
+/** 1 within the span; things are told after they happened, so the week behind it is near too. */
+function nearness(time: number, { from, to, weight }: Span): number {
+  if (time >= from && time < to) return weight;
+  if (weight < 0.8) return 0;
+  if (time >= to && time < to + 7 * DAY) return 0.8 * weight;
+  return time < from && time >= from - 2 * DAY ? 0.6 * weight : 0;
+}
+
+function countBy<T>(all: readonly T[], keyOf: (one: T) => number): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const one of all) counts.set(keyOf(one), (counts.get(keyOf(one)) ?? 0) + 1);
+  return counts;
+}

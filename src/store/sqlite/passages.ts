@@ -1,0 +1,152 @@
+/**
+ * Passages in SQLite: taking them from the log page by page, saying which hold a word, forgetting them, and comparing
+ * them with a rebuild. They are never written while events are appended, so no hook and no import waits for them.
+ */
+import type { Event } from "../../event/schema.ts";
+import { PASSAGE_TYPES, passagesOf, speakerOf } from "../../event/passages.ts";
+import { nameParts, roleOf, type Role } from "../../event/text.ts";
+import { onlyAsks, tellsTime } from "../question.ts";
+import { FIRST_PLACE, SPACE, type Key, type Listed, type PassageSource } from "../recall-rank.ts";
+import type { PassageFilter, Position, Stored } from "../store.ts";
+import type { Row, SqlValue } from "./driver.ts";
+import type { Prepared } from "./files.ts";
+import { EVENT_COLUMNS, unpack } from "./rows.ts";
+
+type Decode = (rows: Row[]) => Stored[];
+
+const TYPES = [...PASSAGE_TYPES, "session.started"].map((type) => `'${type}'`).join(", ");
+/** What passages are kept in, for those who build them a second time. */
+export const PASSAGE_TABLES = { conversation: "TABLE", passage: "TABLE", passage_head: "TABLE", passage_words: "VIRTUAL TABLE" } as const;
+
+const TELLS_TIME = 1;
+const ASKS = 2;
+const ONLY_ASKS = 4;
+const ROLE: Readonly<Record<Role, number>> = { user: 8, assistant: 16, tool: 32, system: 64 };
+
+/** Takes in the next `count` positions of the log, inside the caller's transaction. Returns how far it is then. */
+export function takePassages(log: Prepared, decode: Decode, count: number): Position {
+  const from = passageHead(log);
+  const head = Number(log.sql("SELECT position FROM head").get()?.["position"] ?? 0);
+  const to = Math.min(head, from + count);
+  if (to === from) return from;
+  const rows = log.sql(`SELECT ${EVENT_COLUMNS} FROM event WHERE position > ? AND position <= ? AND type IN (${TYPES}) AND payload IS NOT NULL ORDER BY position`).all(from, to);
+  for (const { event, position } of decode(rows)) addPassages(log, event, position);
+  log.sql("INSERT INTO passage_head (only, position) VALUES (1, ?) ON CONFLICT (only) DO UPDATE SET position = excluded.position").run(to);
+  return to;
+}
+
+export function passageHead(log: Prepared): Position {
+  return Number(log.sql("SELECT position FROM passage_head").get()?.["position"] ?? 0);
+}
+
+function addPassages(log: Prepared, event: Event, position: Position): void {
+  if (event.type === "session.started") {
+    // The start may come after what was said.
+    if (event.id === `${event.session}:started`) log.sql("UPDATE conversation SET project = ?, branch = ? WHERE session = ?").run(event.payload.project ?? "", event.payload.branch ?? "", event.session);
+    return;
+  }
+  const texts = passagesOf(event);
+  if (texts.length === 0) return;
+  const { number, passages } = conversationOf(log, event, position);
+  const role = roleOf(event, event.payload);
+  for (const [part, text] of texts.entries()) {
+    const key = number * SPACE + FIRST_PLACE + passages + part;
+    const asks = text.includes("?");
+    log
+      .sql("INSERT INTO passage (key, position, part, time, words, traits, speaker) VALUES (?, ?, ?, ?, ?, ?, ?)")
+      .run(key, position, part, event.time, text.split(/\s+/).length, (tellsTime(text) ? TELLS_TIME : 0) + (asks ? ASKS : 0) + (onlyAsks(text) ? ONLY_ASKS : 0) + ROLE[role], speakerOf(event));
+    log.sql("INSERT INTO passage_words (rowid, body, names, speaker) VALUES (?, ?, ?, ?)").run(key * 2 + (asks ? 1 : 0), text, nameParts(text), speakerOf(event));
+  }
+  log.sql("UPDATE conversation SET passages = ? WHERE number = ?").run(passages + texts.length, number);
+}
+
+/** Inside the caller's transaction. */
+export function forgetPassages(log: Prepared, position: Position): void {
+  for (const { key, traits } of log.sql("SELECT key, traits FROM passage WHERE position = ?").all(position)) log.sql("DELETE FROM passage_words WHERE rowid = ?").run(Number(key) * 2 + ((Number(traits) & ASKS) === 0 ? 0 : 1));
+  log.sql("DELETE FROM passage WHERE position = ?").run(position);
+}
+
+function conversationOf(log: Prepared, event: Event, position: Position): { number: number; passages: number } {
+  const known = log.sql("SELECT number, passages FROM conversation WHERE session = ? AND thread = ?").get(event.session, event.thread ?? "");
+  if (known !== undefined) return { number: Number(known["number"]), passages: Number(known["passages"]) };
+  const row = log.sql("SELECT payload FROM event WHERE id = ? AND position < ?").get(`${event.session}:started`, position);
+  const start = row === undefined || row["payload"] === null ? {} : (JSON.parse(unpack(row["payload"]!)) as { project?: string; branch?: string });
+  const { lastInsertRowid } = log
+    .sql("INSERT INTO conversation (session, thread, agent, project, branch, passages) VALUES (?, ?, ?, ?, ?, 0)")
+    .run(event.session, event.thread ?? "", event.agent, start.project ?? "", start.branch ?? "");
+  return { number: Number(lastInsertRowid), passages: 0 };
+}
+
+/** What is said about passages that pass the filter. */
+export function passageSource(log: Prepared, decode: Decode, filter: PassageFilter): PassageSource {
+  const { sql, values, joined } = tests(filter);
+  const total = Number(log.sql("SELECT sum(passages) AS n FROM conversation").get()?.["n"] ?? 0);
+  const join = joined ? "CROSS JOIN passage ON passage.key = passage_words.rowid / 2" : "";
+  const key = joined ? "passage.key" : "passage_words.rowid / 2";
+  const match = log.sql(`SELECT passage_words.rowid AS place FROM passage_words ${join} WHERE passage_words MATCH ? ${sql(key)} ORDER BY passage_words.rowid DESC LIMIT ?`);
+  const matching = (expression: string, limit: number): number[] => match.all(expression, ...values, limit).map((row) => Number(row["place"]));
+  return {
+    total,
+    holding: (forms, limit) => matching(`{body names} : (${forms.map(quote).join(" OR ")})`, limit),
+    saidBy: (name, limit) => matching(`speaker : ${quote(name)}`, limit).map((place) => Math.floor(place / 2)),
+    within: (from, to, limit) =>
+      log
+        .sql(`SELECT key FROM passage WHERE time >= ? AND time < ? ${sql("passage.key")} ORDER BY time DESC LIMIT ?`)
+        .all(from, to, ...values, limit)
+        .map((row) => Number(row["key"])),
+    vocabulary: (start) => log.sql("SELECT term FROM passage_vocabulary WHERE term >= ? AND term < ?").all(start, `${start}\u{10ffff}`).map((row) => String(row["term"])),
+    list: (keys) =>
+      log
+        .sql(`SELECT key, time, words, traits, speaker FROM passage WHERE key IN (SELECT value FROM json_each(?)) ${sql("passage.key")}`)
+        .all(JSON.stringify(keys), ...values)
+        .map(listed),
+    read: (keys) => read(log, decode, keys),
+  };
+}
+
+function read(log: Prepared, decode: Decode, keys: readonly Key[]): ReturnType<PassageSource["read"]> {
+  const rows = log
+    .sql(
+      `SELECT passage.key, position, part, project, branch FROM json_each(?) AS wanted JOIN passage ON passage.key = wanted.value
+       JOIN conversation ON conversation.number = passage.key / ${SPACE} ORDER BY wanted.key`,
+    )
+    .all(JSON.stringify(keys));
+  const stored = decode(log.sql(`SELECT ${EVENT_COLUMNS} FROM event WHERE position IN (SELECT value FROM json_each(?))`).all(JSON.stringify(rows.map((row) => row["position"]!))));
+  const events = new Map(stored.map(({ position, event }) => [position, event]));
+  return rows.flatMap((row) => {
+    const [position, part] = [Number(row["position"]), Number(row["part"])];
+    const event = events.get(position);
+    const text = event === undefined ? undefined : passagesOf(event)[part];
+    return event === undefined || text === undefined ? [] : [{ key: Number(row["key"]), event, position, part, text, project: String(row["project"]), branch: String(row["branch"]) }];
+  });
+}
+
+function listed(row: Row): Listed {
+  return { key: Number(row["key"]) as Key, time: Number(row["time"]), words: Number(row["words"]), speaker: String(row["speaker"]), tellsTime: (Number(row["traits"]) & TELLS_TIME) !== 0, onlyAsks: (Number(row["traits"]) & ONLY_ASKS) !== 0 };
+}
+
+/** The filter as SQL over a passage's key. Conversations are few: which of them pass is found once for a question. */
+function tests(filter: PassageFilter): { sql: (key: string) => string; values: SqlValue[]; joined: boolean } {
+  const conversations: string[] = [];
+  const rows: string[] = [];
+  const values: SqlValue[] = [];
+  const add = (to: string[], test: string, ...given: readonly (SqlValue | undefined)[]): void => {
+    if (given[0] === undefined) return;
+    to.push(test);
+    values.push(...(given as SqlValue[]));
+  };
+  add(conversations, "project = ?", filter.project);
+  add(conversations, "agent = ? COLLATE NOCASE", filter.agent);
+  add(conversations, "branch = ?", filter.branch);
+  add(rows, "passage.time >= ?", filter.since);
+  add(rows, "passage.time <= ?", filter.until);
+  add(rows, "passage.traits & ? <> 0", filter.role === undefined ? undefined : ROLE[filter.role]);
+  add(rows, `(passage.key / ${SPACE} IN (SELECT number FROM conversation WHERE session = ?) OR passage.position IN (SELECT position FROM shared WHERE session = ?))`, filter.session, filter.session);
+  const sql = (key: string): string =>
+    [conversations.length === 0 ? "" : `AND ${key} / ${SPACE} IN (SELECT number FROM conversation WHERE ${conversations.join(" AND ")})`, ...rows.map((test) => `AND ${test}`)].join(" ");
+  return { sql, values, joined: rows.length > 0 };
+}
+
+function quote(word: string): string {
+  return `"${word.replaceAll('"', '""')}"`;
+}
