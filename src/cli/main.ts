@@ -21,6 +21,7 @@ export const COMMANDS: Record<string, () => Promise<{ command: CommandSpec }>> =
   sessions: () => import("./commands/sessions.ts"),
   show: () => import("./commands/show.ts"),
   search: () => import("./commands/search.ts"),
+  recall: () => import("./commands/recall.ts"),
   resume: () => import("./commands/resume.ts"),
   remember: () => import("./commands/remember.ts"),
   memory: () => import("./commands/memory.ts"),

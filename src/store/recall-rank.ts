@@ -6,7 +6,7 @@
  * costs an addition for each word found and no second copy of the texts. Then come the names of who speaks, named dates,
  * the session as a whole, and words that the best passages have in common (RM3). What each is worth: docs/performance.md.
  */
-import { contentWords, spelledLike } from "./recall-text.ts";
+import { contentWords, fours, spelledLike } from "./recall-text.ts";
 import type { Question, Span } from "./question.ts";
 import { rarity } from "./ranking.ts";
 import type { Passage } from "./store.ts";
@@ -42,6 +42,8 @@ export interface PassageSource {
   within(from: number, to: number, limit: number): Key[];
   /** Words that passages hold, in the form they are filed under, that begin like this one. */
   vocabulary(start: string): string[];
+  /** As `holding`, of words in the form they are filed under. */
+  filedUnder(words: readonly string[], limit: number): number[];
   /** Those that pass the filter; unknown keys are left out. */
   list(keys: readonly Key[]): Listed[];
   /** The same with their texts, in the order asked for. */
@@ -78,6 +80,10 @@ const LENT_WEIGHT = 0.4;
 const LOOKED_UP = 24;
 const COMMON = 1000;
 
+/** Passages that are looked at by groups of letters, and what holding all of the question's adds. */
+const BY_LETTERS = 40;
+const LETTERS = 0.5;
+
 /** Newest passages looked at for each word: an exact ranking up to there, and time that does not grow with the store. */
 const PER_WORD = 4000;
 /** Passages of which more than their words is looked at. */
@@ -112,7 +118,20 @@ export function rankPassages(source: PassageSource, question: Question): Ranking
   const holding = [...looked.holding, ...lent(source, question, sumsOf(looked.holding))];
   const keys = new Set([...best(sumsOf(holding), LISTED), ...dated]);
   const found = dated.length === 0 ? looked.found : [...looked.found, `a named date ${dated.length.toLocaleString("en-US")}`];
-  return { ranked: weigh(source.list([...keys]), question, { ...looked, holding }, looked.holding.length), found };
+  const ranked = weigh(source.list([...keys]), question, { ...looked, holding }, looked.holding.length);
+  return { ranked: byLetters(source, question, ranked), found };
+}
+
+/** The best once more by groups of four letters: forms that no stemmer joins ("adopt", "adoptive"), and parts of names. */
+function byLetters(source: PassageSource, question: Question, ranked: readonly Ranked[]): Ranked[] {
+  const top = ranked.slice(0, BY_LETTERS);
+  const groups = new Map(source.read(top.flatMap(({ key }) => [key, key - 1])).map(({ key, text }) => [key, new Set(contentWords(text).flatMap(fours))]));
+  const held = countBy([...groups.values()].flatMap((each) => [...each]), (group) => group);
+  const asked = new Map(question.words.flatMap(({ text, weight }) => fours(text).map((group) => [group, weight * rarity(held.get(group) ?? 0, groups.size)] as const)));
+  const possible = Math.max(1e-9, [...asked.values()].reduce((sum, value) => sum + value, 0));
+  const share = (key: Key): number => [...asked].reduce((sum, [group, value]) => sum + (groups.get(key)?.has(group) === true ? value : groups.get(key - 1)?.has(group) === true ? BEFORE * value : 0), 0) / possible;
+  const weighed = top.map((passage) => ({ ...passage, score: passage.score + LETTERS * share(passage.key) }));
+  return [...weighed.sort((a, b) => b.score - a.score), ...ranked.slice(BY_LETTERS)];
 }
 
 function lookUp(source: PassageSource, question: Question): Looked {
@@ -128,7 +147,7 @@ function lookUp(source: PassageSource, question: Question): Looked {
     let told = word.text;
     if (places.length === 0 && said.length === 0 && word.weight === 1) {
       const like = spelledLike(word.text, source.vocabulary);
-      if (like.length > 0) [places, share, told] = [source.holding(like, PER_WORD), 0.5, `${word.text} (spelled ${like.join(", ")})`];
+      if (like.length > 0) [places, share, told] = [source.filedUnder(like, PER_WORD), 0.5, `${word.text} (spelled ${like.join(", ")})`];
     }
     found.push(`${told} ${places.length.toLocaleString("en-US")}${places.length === PER_WORD ? " or more" : ""}`);
     if (places.length === 0 && said.length === 0) continue;
@@ -242,8 +261,8 @@ function nearness(time: number, { from, to, weight }: Span): number {
   return time < from && time >= from - 2 * DAY ? 0.6 * weight : 0;
 }
 
-function countBy<T>(all: readonly T[], keyOf: (one: T) => number): Map<number, number> {
-  const counts = new Map<number, number>();
+function countBy<T, K>(all: readonly T[], keyOf: (one: T) => K): Map<K, number> {
+  const counts = new Map<K, number>();
   for (const one of all) counts.set(keyOf(one), (counts.get(keyOf(one)) ?? 0) + 1);
   return counts;
 }

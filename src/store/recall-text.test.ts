@@ -7,12 +7,13 @@ const like = (word: string): string[] => spelledLike(word, (start) => FILED.filt
 
 test("a mistyped word stands for what is a letter or two away, endings apart", () => {
   expect(like("reconcilliation")).toEqual(["reconcili"]);
+  expect(like("recipees")).toEqual(["recipe"]);
   expect(like("redcator")).toEqual(["redactor"]);
   expect(like("parsr")[0]).toBe("pars");
 });
 
 test("the beginning of a longer name stands for it", () => {
-  expect(like("certificateauth")).toEqual(["certificateauthority"]);
+  expect(like("certificateauth")[0]).toBe("certificateauthority");
 });
 
 test("a short word, a huge one, and one like nothing stand for nothing", () => {

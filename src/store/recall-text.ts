@@ -12,6 +12,12 @@ export function contentWords(text: string): string[] {
   return (text.toLowerCase().match(/[\p{L}\p{N}]{3,}/gu) ?? []).filter((word) => terms.has(word) && !TALK.has(word));
 }
 
+/** The groups of four letters of a word and its ends; of a shorter one the whole. */
+export function fours(word: string): string[] {
+  const framed = `_${word}_`;
+  return framed.length <= 4 ? [framed] : Array.from({ length: framed.length - 3 }, (_, i) => framed.slice(i, i + 4));
+}
+
 const SHORTEST = 4;
 const LONGEST = 40;
 const MOST_LIKE = 5;
@@ -25,7 +31,7 @@ export function spelledLike(word: string, filed: (start: string) => readonly str
   const allowed = word.length < 8 ? 1 : 2;
   const near: { term: string; away: number }[] = [];
   for (const term of filed(word[0]!)) {
-    if (term.length < SHORTEST || term.length > LONGEST || term.length < word.length * 0.6 || term.length > word.length + 12) continue;
+    if (term.length < SHORTEST || term.length > LONGEST || term.length < word.length * 0.4 || term.length > word.length + 12) continue;
     const away = term.startsWith(word) ? 0 : term.length > word.length + allowed ? Infinity : distance(term, word, allowed);
     if (away <= allowed) near.push({ term, away });
   }
@@ -50,5 +56,5 @@ function distance(term: string, word: string, most: number): number {
     if (Math.min(...row) > most) return Infinity;
     [earlier, last] = [last, row];
   }
-  return Math.min(...last.slice(Math.floor(word.length * 0.6)));
+  return Math.min(...last.slice(Math.floor(word.length * 0.4)));
 }

@@ -1,6 +1,6 @@
 /**
  * The state of a working tree now: branch, commit, how much is not committed. Git is only read: HEAD from its files at
- * once, the rest by one `git status` that may write nothing, runs no helper of the repository, and is not waited for
+ * once, the rest by one git command that may write nothing, runs no helper of the repository, and is not waited for
  * longer than `patience`. Leaves out which tree a folder belongs to (project.ts).
  */
 import { execFile } from "node:child_process";
@@ -28,6 +28,17 @@ export async function treeState(cwd: string, environment: Environment, patience 
   return answer === undefined ? head : { ...head, ...parseStatus(answer) };
 }
 
+/** The branch that a folder's tree is on, and those whose work it holds, by name and without their remote's. */
+export async function branchesOf(cwd: string, environment: Environment, patience = 300): Promise<{ readonly own: string | undefined; readonly merged: ReadonlySet<string> }> {
+  const tree = treeOf(cwd);
+  const folder = gitFolder(tree);
+  if (folder === undefined) return { own: undefined, merged: new Set() };
+  const { branch: own } = readHead(folder);
+  const answer = await git(["for-each-ref", "--merged=HEAD", "--format=%(refname)", "refs/heads", "refs/remotes"], tree, environment, patience);
+  const names = (answer ?? "").split("\n").flatMap((ref) => /^refs\/(?:heads|remotes\/[^/]+)\/(.+)$/.exec(ref)?.[1] ?? []);
+  return { own, merged: new Set(names.filter((name) => name !== own && name !== "HEAD")) };
+}
+
 /** What `git status --porcelain=v2 --branch -z` says. */
 export function parseStatus(text: string): TreeState {
   const fields = text.split("\0");
@@ -45,13 +56,18 @@ export function parseStatus(text: string): TreeState {
   return { ...(branch === undefined ? {} : { branch }), ...(head === undefined ? {} : { head }), uncommitted };
 }
 
-/** Undefined where git is not installed, took too long, or will not speak of this tree (another user's, damaged). */
 function gitStatus(tree: string, environment: Environment, patience: number): Promise<string | undefined> {
-  // fsmonitor is a program that the repository's own configuration names; submodules would be a git process each.
-  const args = ["--no-optional-locks", "-c", "core.fsmonitor=false", "status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal", "--ignore-submodules=dirty"];
+  // Submodules would be a git process each.
+  return git(["status", "--porcelain=v2", "--branch", "-z", "--untracked-files=normal", "--ignore-submodules=dirty"], tree, environment, patience);
+}
+
+/** Undefined where git is not installed, took too long, or will not speak of this tree (another user's, damaged). */
+function git(args: readonly string[], tree: string, environment: Environment, patience: number): Promise<string | undefined> {
   return new Promise((done) => {
     const env = { ...withoutGit(environment), GIT_OPTIONAL_LOCKS: "0", GIT_TERMINAL_PROMPT: "0" };
-    execFile("git", args, { cwd: tree, env, timeout: patience, killSignal: "SIGKILL", maxBuffer: 16 * 1024 * 1024, encoding: "utf8", windowsHide: true }, (error, out) => done(error === null ? out : undefined));
+    // fsmonitor is a program that the repository's own configuration names.
+    const all = ["--no-optional-locks", "-c", "core.fsmonitor=false", ...args];
+    execFile("git", all, { cwd: tree, env, timeout: patience, killSignal: "SIGKILL", maxBuffer: 16 * 1024 * 1024, encoding: "utf8", windowsHide: true }, (error, out) => done(error === null ? out : undefined));
   });
 }
 

@@ -37,9 +37,11 @@ export function inProcessSource(stored: readonly Stored[], filter: PassageFilter
   const passing = pieces.filter(passes).sort((a, b) => b.key - a.key);
   const byKey = new Map(passing.map((piece) => [piece.key, piece]));
   const of = (keys: readonly Key[]): Piece[] => keys.flatMap((key) => byKey.get(key) ?? []);
+  const holding = (forms: readonly string[], limit: number): number[] => passing.filter(({ text }) => forms.some((form) => about.holdsWord(text, form))).slice(0, limit).map(({ key, text }) => key * 2 + (text.includes("?") ? 1 : 0));
   return {
     total: pieces.length,
-    holding: (forms, limit) => passing.filter(({ text }) => forms.some((form) => about.holdsWord(text, form))).slice(0, limit).map(({ key, text }) => key * 2 + (text.includes("?") ? 1 : 0)),
+    holding,
+    filedUnder: holding,
     saidBy: (name, limit) => passing.filter(({ event }) => about.holdsWord(speakerOf(event), name)).slice(0, limit).map(({ key }) => key),
     within: (from, to, limit) => passing.filter(({ event }) => event.time >= from && event.time < to).slice(0, limit).map(({ key }) => key),
     vocabulary: (start) => [...new Set(passing.flatMap(({ text }) => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []))].filter((word) => word.startsWith(start)),

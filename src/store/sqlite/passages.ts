@@ -84,6 +84,10 @@ export function passageSource(log: Prepared, decode: Decode, filter: PassageFilt
   const join = joined ? "CROSS JOIN passage ON passage.key = passage_words.rowid / 2" : "";
   const key = joined ? "passage.key" : "passage_words.rowid / 2";
   const match = log.sql(`SELECT passage_words.rowid AS place FROM passage_words ${join} WHERE passage_words MATCH ? ${sql(key)} ORDER BY passage_words.rowid DESC LIMIT ?`);
+  // A query would take another ending off words that have lost theirs.
+  const filed = log.sql(
+    `SELECT DISTINCT doc AS place FROM passage_instance ${join.replaceAll("passage_words.rowid", "doc")} WHERE term IN (SELECT value FROM json_each(?)) ${sql(joined ? "passage.key" : "doc / 2")} ORDER BY doc DESC LIMIT ?`,
+  );
   const matching = (expression: string, limit: number): number[] => match.all(expression, ...values, limit).map((row) => Number(row["place"]));
   return {
     total,
@@ -95,6 +99,7 @@ export function passageSource(log: Prepared, decode: Decode, filter: PassageFilt
         .all(from, to, ...values, limit)
         .map((row) => Number(row["key"])),
     vocabulary: (start) => log.sql("SELECT term FROM passage_vocabulary WHERE term >= ? AND term < ?").all(start, `${start}\u{10ffff}`).map((row) => String(row["term"])),
+    filedUnder: (terms, limit) => filed.all(JSON.stringify(terms), ...values, limit).map((row) => Number(row["place"])),
     list: (keys) =>
       log
         .sql(`SELECT key, time, words, traits, speaker FROM passage WHERE key IN (SELECT value FROM json_each(?)) ${sql("passage.key")}`)

@@ -1,0 +1,89 @@
+/** `tidemark recall`: what past sessions say to a question. */
+import { TidemarkError } from "../../base/errors.ts";
+import { printable } from "../../base/text.ts";
+import type { Role } from "../../event/text.ts";
+import { recall, type Recalled, type RecallResult } from "../../operations/recall.ts";
+import { sessionId } from "../../operations/sessions.ts";
+import { projectOf } from "../../worktree/project.ts";
+import { branchesOf } from "../../worktree/state.ts";
+import type { CommandSpec, Context } from "../command.ts";
+import { age, iso } from "../format.ts";
+import { count, project as projectOption, time } from "../options.ts";
+import { wrap } from "../terminal.ts";
+import { shortId } from "./sessions.ts";
+
+const ROLES = ["user", "assistant", "system"];
+
+export const command: CommandSpec = {
+  args: "<question...>",
+  options: [
+    { flags: "--here", text: "only the project this directory belongs to" },
+    projectOption,
+    { flags: "--session <id>", text: "only this session" },
+    { flags: "--branch <name>", text: "only sessions that began on this branch" },
+    { flags: "--role <role>", text: "only words of user, assistant or system" },
+    { flags: "--agent <name>", text: "only sessions of this agent" },
+    { flags: "--since <time>", text: "not older than a date (2026-01-31) or an age (7d)" },
+    { flags: "--until <time>", text: "not newer than that" },
+    { flags: "--limit <n>", text: "how many passages", default: "10" },
+    { flags: "--tokens <n>", text: "most tokens of all passages together", default: "1500" },
+  ],
+  help: `
+Ask past sessions a question
+
+Ask in your own words: prompts and answers are found by their words, by what was said just before and after them, by
+who said them and by days you name ("last Tuesday", "in May"). Of hits that fit alike those of the branch you are on come
+first, then those of branches it holds. Any text will do; nothing you type is an operator. Double quotes bring passages
+that hold a text to the top. What tools printed is found by \`tidemark search\`.`,
+  run: async ({ args, options }, context) => {
+    const store = await context.caughtUp();
+    const role = options["role"];
+    if (role !== undefined && !ROLES.includes(String(role))) throw new TidemarkError("BAD_VALUE", `--role takes ${ROLES.join(", ")}, not "${String(role)}"`);
+    const since = time(options["since"], "--since", context.now);
+    const until = time(options["until"], "--until", context.now);
+    const project = options["here"] === true ? projectOf(context.cwd) : typeof options["project"] === "string" ? projectOf(options["project"]) : undefined;
+    const session = typeof options["session"] === "string" ? await sessionId(store, options["session"]) : undefined;
+    const { own, merged } = await branchesOf(context.cwd, context.environment);
+    const result = await recall(store, args.join(" "), {
+      now: context.now,
+      limit: count(options["limit"], "--limit"),
+      tokens: count(options["tokens"], "--tokens"),
+      length: context.terminal.json ? 1600 : 480,
+      merged,
+      progress: (done, total) => context.terminal.progress("taking in what was said", done, total),
+      ...(own === undefined ? {} : { own }),
+      ...(role === undefined ? {} : { role: role as Role }),
+      ...(project === undefined ? {} : { project }),
+      ...(session === undefined ? {} : { session }),
+      ...(since === undefined ? {} : { since }),
+      ...(until === undefined ? {} : { until }),
+      ...(typeof options["branch"] === "string" ? { branch: options["branch"] } : {}),
+      ...(typeof options["agent"] === "string" ? { agent: options["agent"] } : {}),
+    });
+    const { items, ...about } = result;
+    context.terminal.answer({ items: items.map(itemJson), ...about }, () => say(context, result));
+    return 0;
+  },
+};
+
+function itemJson({ key, valid_from, valid_to, recorded_at, speaker, branch, ...item }: Recalled): Record<string, unknown> {
+  return { ...item, key: key ?? null, valid_from: iso(valid_from), valid_to: valid_to === undefined ? null : iso(valid_to), recorded_at: iso(recorded_at), speaker: speaker ?? null, branch: branch ?? null };
+}
+
+const CHECKS: Record<Recalled["check"], string> = { current: ", its files as they were", changed: ", its files changed since", gone: ", of files that are gone", unverified: "" };
+
+function say({ terminal, now }: Context, { items, path, left_out, more }: RecallResult): void {
+  if (items.length === 0) {
+    terminal.line(`Nothing found (${path}).`);
+    return;
+  }
+  for (const { statement, sources, role, speaker, branch, recorded_at, check } of items) {
+    const [{ session, turn }] = sources as [Recalled["sources"][number]];
+    const where = `${turn === 0 ? "" : `turn ${turn}, `}${speaker ?? role}, ${age(recorded_at, now)} ago${branch === undefined ? "" : ` on ${branch}`}${CHECKS[check]}`;
+    terminal.line(`${terminal.style("cyan", shortId(session))} ${printable(where)}`);
+    for (const line of wrap(printable(statement), terminal.width - 2).split("\n")) terminal.line(`  ${line}`);
+    terminal.line();
+  }
+  const further = left_out > 0 || more ? "; more with --limit and --tokens" : "";
+  for (const line of wrap(`Found by ${path}${further}. \`tidemark show SESSION --turn N\` shows a turn whole.`, terminal.width).split("\n")) terminal.line(terminal.style("dim", printable(line)));
+}

@@ -1,0 +1,137 @@
+/**
+ * What past sessions say to a question: passages first as an index of hits within a token budget, each with where it
+ * comes from, how it was found, and whether the files it names are as they were. Details are `tidemark show`.
+ *
+ * Whatever else can be recalled joins in `candidates`, and nowhere else. Leaves out how passages are found (store/).
+ */
+import { loadTokenizer } from "../base/tokens.ts";
+import { roleOf, type Role } from "../event/text.ts";
+import { excerpt, parseQuery } from "../store/ranking.ts";
+import { understand, type Question } from "../store/question.ts";
+import type { Passage, PassageFilter, Store } from "../store/store.ts";
+import type { SessionSummary } from "../session/summary.ts";
+import { checkFile, isHere, type FileAnswer } from "../worktree/check.ts";
+import { takeInPassages } from "./passages.ts";
+import { originsOf, turnAt } from "./sessions.ts";
+
+export interface Source {
+  readonly session: string;
+  /** 0 where it belongs to no live turn: it was gone back on, or stands outside of turns. */
+  readonly turn: number;
+  readonly event: string;
+}
+
+/** Said by the user, or by an agent. */
+export type Trust = "user" | "inferred";
+
+/** One thing recalled; its members are fixed by the contract of `recall` and `memory`. Times in milliseconds since 1970. */
+export interface Recalled {
+  readonly id: string;
+  readonly key: string | undefined;
+  readonly kind: "episodic";
+  readonly statement: string;
+  readonly scope: string;
+  readonly trust: Trust;
+  readonly valid_from: number;
+  readonly valid_to: number | undefined;
+  readonly recorded_at: number;
+  readonly sources: readonly Source[];
+  /** Of the files that it names: gone where one is, else changed where one is; unverified where none can be looked at. */
+  readonly check: FileAnswer["check"] | "unverified";
+  readonly score: number;
+  readonly role: Role;
+  readonly speaker: string | undefined;
+  readonly branch: string | undefined;
+}
+
+export interface RecallOptions extends PassageFilter {
+  readonly now: number;
+  readonly limit: number;
+  /** Characters of a statement. */
+  readonly length: number;
+  /** Most tokens of all statements together. */
+  readonly tokens: number;
+  /** The branch at work, and those whose work it holds. */
+  readonly own?: string;
+  readonly merged?: ReadonlySet<string>;
+  readonly progress?: (done: number, total: number) => void;
+}
+
+export interface RecallResult {
+  readonly items: Recalled[];
+  readonly path: string;
+  /** Further hits that the limit or the budget left out. */
+  readonly left_out: number;
+  readonly more: boolean;
+  readonly tokens: number;
+}
+
+/** Of hits that fit alike, those of the own branch come first, then what it grew from: a push, not a wall, for the best answer may be elsewhere. */
+const OWN_BRANCH = 1.25;
+const MERGED = 1.1;
+
+export async function recall(store: Store, text: string, options: RecallOptions): Promise<RecallResult> {
+  await takeInPassages(store, options.progress);
+  const { items, path, more } = await candidates(store, understand(text, options.now), options);
+  const count = await loadTokenizer();
+  const kept: Recalled[] = [];
+  let tokens = 0;
+  for (const item of items.slice(0, options.limit)) {
+    const cost = count(item.statement);
+    if (tokens + cost > options.tokens) continue;
+    tokens += cost;
+    kept.push(item);
+  }
+  return { items: kept, path, left_out: items.length - kept.length, more, tokens };
+}
+
+/** Every kind of thing that can be recalled, in one order by score. Passages are the only kind so far. */
+async function candidates(store: Store, question: Question, options: RecallOptions): Promise<{ items: Recalled[]; path: string; more: boolean }> {
+  const { passages, path, more } = await store.recall(question, filterOf(options), options.limit * 2);
+  const items = await itemsOf(store, question, passages, options);
+  return { items: items.sort((a, b) => b.score - a.score), path, more };
+}
+
+function filterOf({ project, session, branch, role, agent, since, until }: RecallOptions): PassageFilter {
+  const given = Object.entries({ project, session, branch, role, agent, since, until }).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given);
+}
+
+async function itemsOf(store: Store, question: Question, passages: readonly Passage[], options: RecallOptions): Promise<Recalled[]> {
+  const origins = await originsOf(store, passages.map(({ event }) => event));
+  const summaries = new Map<string, SessionSummary | undefined>();
+  for (const id of origins) if (!summaries.has(id)) summaries.set(id, (await store.summary(id))?.summary);
+  const query = parseQuery(question.text);
+  return passages.map(({ event, position, part, text, project, branch, score }, i) => {
+    const role = roleOf(event, event.payload);
+    const session = origins[i]!;
+    const push = branch === "" ? 1 : branch === options.own ? OWN_BRANCH : options.merged?.has(branch) === true ? MERGED : 1;
+    return {
+      id: part === 0 ? event.id : `${event.id}#${part}`,
+      key: undefined,
+      kind: "episodic" as const,
+      statement: query === undefined ? text.slice(0, options.length) : excerpt(query, text, options.length),
+      scope: branch === "" ? `project ${project}` : `branch ${branch}`,
+      trust: role === "user" ? ("user" as const) : ("inferred" as const),
+      valid_from: event.time,
+      valid_to: undefined,
+      recorded_at: event.time,
+      sources: [{ session, turn: turnAt(summaries.get(session), position), event: event.id }],
+      check: checkOf(text, project, event.time),
+      score: Math.round(score * push * 1000) / 1000,
+      role,
+      speaker: event.type === "prompt" || event.type === "answer" ? event.payload.speaker : undefined,
+      branch: branch === "" ? undefined : branch,
+    };
+  });
+}
+
+/** Files looked at for one passage. */
+const FILES = 5;
+
+function checkOf(text: string, project: string, time: number): Recalled["check"] {
+  if (!isHere(project)) return "unverified";
+  const paths = [...new Set(text.match(/(?:\/|\b)[\w@.-]+(?:\/[\w@.-]+)+\.\w{1,8}\b/g))].slice(0, FILES);
+  const checks = paths.flatMap((path) => checkFile(project, [project], { paths: [path], names: [] }, time)?.check ?? []);
+  return (["gone", "changed", "current"] as const).find((each) => checks.includes(each)) ?? "unverified";
+}
