@@ -15,6 +15,11 @@ const STOP = new Set(
     "what when where which while who whom whose why will with would you your yours ever got get let say said tell told want wanted").split(" "),
 );
 
+/** In lower case: a word of the language that says nothing of the matter. */
+export function isStopWord(word: string): boolean {
+  return STOP.has(word);
+}
+
 export interface Query {
   /** Words to look for, lower case; a camelCase name stands whole and its parts follow with less weight. */
   readonly terms: readonly { text: string; weight: number }[];

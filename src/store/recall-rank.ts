@@ -36,8 +36,8 @@ export interface PassageSource {
   readonly total: number;
   /** Keys of passages that hold one of these forms, the newest first, each times two plus one where it asks something. */
   holding(forms: readonly string[], limit: number): number[];
-  /** Those of them said by someone of this name. */
-  saidBy(name: string, limit: number): Key[];
+  /** Names of those who speak, where the source names them. */
+  speakers(): readonly string[];
   /** Passages of a span of time, the newest first. */
   within(from: number, to: number, limit: number): Key[];
   /** Words that passages hold, in the form they are filed under, that begin like this one. */
@@ -74,34 +74,34 @@ const ONLY_ASKS = -0.2;
 
 /** Of the first ranking so many passages lend so many words, which together weigh this share of the question's own. */
 const LENDERS = 8;
-const LENT = 12;
+const LENT = 8;
 const LENT_WEIGHT = 0.4;
 /** Words of theirs that are looked up, and in how many passages one may stand that says anything. */
-const LOOKED_UP = 24;
+const LOOKED_UP = 12;
 const COMMON = 1000;
 
 /** Passages that are looked at by groups of letters, and what holding all of the question's adds. */
-const BY_LETTERS = 40;
+const BY_LETTERS = 24;
 const LETTERS = 0.5;
 
 /** Newest passages looked at for each word: an exact ranking up to there, and time that does not grow with the store. */
 const PER_WORD = 4000;
 /** Passages of which more than their words is looked at. */
-const LISTED = 400;
+const LISTED = 300;
 const PER_SPAN = 400;
 
 interface Holding {
   /** What the word is worth. */
   readonly value: number;
   readonly weights: ReadonlyMap<Key, number>;
+  /** The word, where it names someone who speaks. */
+  readonly name?: string;
 }
 
 interface Looked {
   readonly holding: readonly Holding[];
   /** Of each conversation how well it fits as a whole. */
   readonly sessions: ReadonlyMap<number, number>;
-  /** Words of the question that name someone who speaks. */
-  readonly names: ReadonlySet<string>;
   /** For people: each word and how often it was found. */
   readonly found: readonly string[];
 }
@@ -137,29 +137,28 @@ function byLetters(source: PassageSource, question: Question, ranked: readonly R
 function lookUp(source: PassageSource, question: Question): Looked {
   const holding: Holding[] = [];
   const sessions = new Map<number, number>();
-  const names = new Set<string>();
+  const speakers = new Set(source.speakers().flatMap(wordsOfName));
   const found: string[] = [];
   for (const word of question.words) {
     let places = source.holding(word.forms, PER_WORD);
     let share = word.weight;
-    const said = source.saidBy(word.text, PER_WORD);
-    if (said.length > 0) names.add(word.text);
+    const isName = speakers.has(word.text);
     let told = word.text;
-    if (places.length === 0 && said.length === 0 && word.weight === 1) {
+    if (places.length === 0 && !isName && word.weight === 1) {
       const like = spelledLike(word.text, source.vocabulary);
       if (like.length > 0) [places, share, told] = [source.filedUnder(like, PER_WORD), 0.5, `${word.text} (spelled ${like.join(", ")})`];
     }
     found.push(`${told} ${places.length.toLocaleString("en-US")}${places.length === PER_WORD ? " or more" : ""}`);
-    if (places.length === 0 && said.length === 0) continue;
+    if (places.length === 0 && !isName) continue;
     const value = share * rarity(Math.min(places.length, source.total), source.total);
-    holding.push({ value, weights: spread(places, said) });
+    holding.push({ value, weights: spread(places), ...(isName ? { name: word.text } : {}) });
     for (const [conversation, count] of countBy(places, (place) => Math.floor(place / 2 / SPACE))) sessions.set(conversation, (sessions.get(conversation) ?? 0) + value * saturated(count, 1));
   }
-  return { holding, sessions, names, found };
+  return { holding, sessions, found };
 }
 
 /** Each passage's weight for one word, from where it stands and what stands around. */
-function spread(places: readonly number[], said: readonly Key[]): Map<Key, number> {
+function spread(places: readonly number[]): Map<Key, number> {
   const weights = new Map<Key, number>();
   const add = (key: Key, weight: number): void => void weights.set(key, (weights.get(key) ?? 0) + weight);
   for (const place of places) {
@@ -170,7 +169,6 @@ function spread(places: readonly number[], said: readonly Key[]): Map<Key, numbe
     add(key + 2, FAR);
     add(key - 2, FAR);
   }
-  for (const key of said) add(key, SPEAKER);
   return weights;
 }
 
@@ -217,19 +215,19 @@ function lent(source: PassageSource, question: Question, sums: ReadonlyMap<Key, 
   const chosen = candidates.sort((a, b) => b.share * b.worth - a.share * a.worth).slice(0, LENT);
   const total = chosen.reduce((sum, { share, worth }) => sum + share * worth, 0);
   const own = question.words.reduce((sum, { weight }) => sum + weight, 0);
-  return chosen.map(({ places, share, worth }) => ({ value: ((share * worth) / total) * own * LENT_WEIGHT * worth, weights: spread(places, []) }));
+  return chosen.map(({ places, share, worth }) => ({ value: ((share * worth) / total) * own * LENT_WEIGHT * worth, weights: spread(places) }));
 }
 
 /** `own` of the words held are the question's; the rest were lent and say nothing about how much of it is covered. */
-function weigh(listed: readonly Listed[], question: Question, { holding, sessions, names }: Looked, own: number): Ranked[] {
+function weigh(listed: readonly Listed[], question: Question, { holding, sessions }: Looked, own: number): Ranked[] {
   const mean = listed.reduce((sum, { words }) => sum + words, 0) / Math.max(1, listed.length);
   const possible = Math.max(1e-9, holding.slice(0, own).reduce((sum, { value }) => sum + value, 0));
-  const bases = listed.map(({ key, words }) => {
+  const bases = listed.map(({ key, words, speaker }) => {
     const norm = 1 - B + (B * words) / Math.max(1, mean);
     let [sum, covered] = [0, 0];
-    for (const [i, { value, weights }] of holding.entries()) {
-      const weight = weights.get(key);
-      if (weight === undefined) continue;
+    for (const [i, { value, weights, name }] of holding.entries()) {
+      const weight = (weights.get(key) ?? 0) + (name !== undefined && isSaidBy(speaker, name) ? SPEAKER : 0);
+      if (weight === 0) continue;
       sum += value * saturated(weight, norm);
       if (i < own) covered += value;
     }
@@ -241,14 +239,18 @@ function weigh(listed: readonly Listed[], question: Question, { holding, session
     .map((passage, i) => {
       const told = bases[i]! / most + (SESSION * (sessions.get(Math.floor(passage.key / SPACE)) ?? 0)) / mostOfSession;
       const dated = DATED * Math.max(0, ...question.spans.map((span) => nearness(passage.time, span)));
-      const factors = [[isNamed(passage.speaker, names), NAMED], [question.asksWhen && passage.tellsTime, TELLS], [passage.onlyAsks, ONLY_ASKS]] as const;
+      const factors = [[holding.some(({ name }) => name !== undefined && isSaidBy(passage.speaker, name)), NAMED], [question.asksWhen && passage.tellsTime, TELLS], [passage.onlyAsks, ONLY_ASKS]] as const;
       return { ...passage, score: factors.reduce((score, [holds, more]) => (holds ? score * (1 + more) : score), told + dated) };
     })
     .sort((a, b) => b.score - a.score || b.key - a.key);
 }
 
-function isNamed(speaker: string, names: ReadonlySet<string>): boolean {
-  return speaker !== "" && speaker.toLowerCase().split(/\s+/).some((name) => names.has(name));
+function isSaidBy(speaker: string, name: string): boolean {
+  return speaker !== "" && wordsOfName(speaker).includes(name);
+}
+
+function wordsOfName(speaker: string): string[] {
+  return speaker.toLowerCase().split(/\s+/);
 }
 
 const DAY = 86_400_000;

@@ -1,5 +1,5 @@
 /** What recall makes of texts: the words a passage can lend, and the filed words that a mistyped one may stand for. Pure. */
-import { parseQuery } from "./ranking.ts";
+import { isStopWord } from "./ranking.ts";
 
 /** Words of conversation that say nothing of its matter, beside the stop words of a query. */
 const TALK = new Set(
@@ -8,8 +8,7 @@ const TALK = new Set(
 
 /** The words of a text that can be looked for, lower case, each as often as it stands there. */
 export function contentWords(text: string): string[] {
-  const terms = new Set(parseQuery(text, 400)?.terms.flatMap(({ text: term, weight }) => (weight === 1 ? [term] : [])));
-  return (text.toLowerCase().match(/[\p{L}\p{N}]{3,}/gu) ?? []).filter((word) => terms.has(word) && !TALK.has(word));
+  return (text.toLowerCase().match(/[\p{L}\p{N}]{3,}/gu) ?? []).filter((word) => !TALK.has(word) && !isStopWord(word));
 }
 
 /** The groups of four letters of a word and its ends; of a shorter one the whole. */

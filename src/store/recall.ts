@@ -4,7 +4,7 @@
  * and the path always says what was looked for.
  */
 import type { Question } from "./question.ts";
-import { rankPassages, type Key, type PassageSource } from "./recall-rank.ts";
+import { rankPassages, type Key, type PassageSource, type ReadPassage } from "./recall-rank.ts";
 import type { Passage, PassageAnswer } from "./store.ts";
 
 /** Texts read at a time. */
@@ -12,7 +12,8 @@ const PAGE = 50;
 /** Passages that are looked through for a text as it stands, the newest first. */
 const LOOKED_THROUGH = 2000;
 
-export function recall(source: PassageSource, question: Question, limit: number): PassageAnswer {
+export function recall(from: PassageSource, question: Question, limit: number): PassageAnswer {
+  const source = remembering(from);
   const { ranked, found } = rankPassages(source, question);
   const path = found.join(", ");
   if (ranked.length === 0) return asItStands(source, question, path, limit);
@@ -23,6 +24,20 @@ export function recall(source: PassageSource, question: Question, limit: number)
   const quoted = new Map(ranked.map(({ key, score }) => [key, holding.has(key) ? score + ranked[0]!.score : score] as const).sort((a, b) => b[1] - a[1]));
   const told = holding.size === 0 ? "what is quoted stands in none of them as it is" : `what is quoted stands in ${holding.size}`;
   return { ...take(source, quoted, limit), path: `${path}; ${told}` };
+}
+
+/** The best passages are read for more than one reason: each text once. */
+function remembering(source: PassageSource): PassageSource {
+  const known = new Map<Key, ReadPassage | undefined>();
+  return {
+    ...source,
+    read: (keys) => {
+      const unknown = keys.filter((key) => !known.has(key));
+      for (const key of unknown) known.set(key, undefined);
+      for (const passage of unknown.length === 0 ? [] : source.read(unknown)) known.set(passage.key, passage);
+      return keys.flatMap((key) => known.get(key) ?? []);
+    },
+  };
 }
 
 /** The texts of the best, in their order, each once. */

@@ -42,7 +42,7 @@ export function inProcessSource(stored: readonly Stored[], filter: PassageFilter
     total: pieces.length,
     holding,
     filedUnder: holding,
-    saidBy: (name, limit) => passing.filter(({ event }) => about.holdsWord(speakerOf(event), name)).slice(0, limit).map(({ key }) => key),
+    speakers: () => [...new Set(passing.map(({ event }) => speakerOf(event)))].filter((name) => name !== ""),
     within: (from, to, limit) => passing.filter(({ event }) => event.time >= from && event.time < to).slice(0, limit).map(({ key }) => key),
     vocabulary: (start) => [...new Set(passing.flatMap(({ text }) => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? []))].filter((word) => word.startsWith(start)),
     list: (keys) => of(keys).map(({ key, event, text }) => ({ key, time: event.time, words: text.split(/\s+/).length, speaker: speakerOf(event), tellsTime: tellsTime(text), onlyAsks: onlyAsks(text) })),

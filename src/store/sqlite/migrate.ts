@@ -76,8 +76,9 @@ export const LOG_STEPS: readonly string[] = [
   ) STRICT;
   CREATE INDEX passage_position ON passage (position);
   CREATE INDEX passage_time ON passage (time);
+  CREATE INDEX passage_speaker ON passage (speaker) WHERE speaker <> '';
   -- rowid = key * 2 + whether it asks something: an answer is found by the words of its question.
-  CREATE VIRTUAL TABLE passage_words USING fts5(body, names, speaker, content='', contentless_delete=1, detail=column, tokenize='porter unicode61 remove_diacritics 2');
+  CREATE VIRTUAL TABLE passage_words USING fts5(body, names, content='', contentless_delete=1, detail=none, tokenize='porter unicode61 remove_diacritics 2');
   CREATE VIRTUAL TABLE passage_vocabulary USING fts5vocab(passage_words, row);
   CREATE VIRTUAL TABLE passage_instance USING fts5vocab(passage_words, instance);
   CREATE TABLE passage_head (only INTEGER PRIMARY KEY CHECK (only = 1), position INTEGER NOT NULL) STRICT;
