@@ -304,6 +304,11 @@ function reading(check: Check): void {
     const [a, b, c] = [prompt("a"), answer("b"), called("Bash", {})];
     await store.append([a, b, c]);
     expect(events(await store.ofTypes(["tool.called", "prompt"]))).toEqual([a, c]);
+    const other = prompt("d", { session: "s2" });
+    await store.append([other]);
+    expect(events(await store.ofTypes(["prompt"], ["s2"]))).toEqual([other]);
+    expect(events(await store.ofTypes(["prompt"], ["s2", "s1", "unknown"]))).toEqual([a, other]);
+    expect(await store.ofTypes(["prompt"], [])).toEqual([]);
   });
 
   check("pages of a scan put together are the whole log", async (open) => {

@@ -40,8 +40,8 @@ export interface EventStore {
   read(session: string): Promise<Stored[]>;
   /** Events by id, in the order of the log; unknown ids are left out. */
   get(ids: readonly string[]): Promise<Stored[]>;
-  /** Every event of these types by ascending position: for rare types only, all of them are held at once. */
-  ofTypes(types: readonly EventType[]): Promise<Stored[]>;
+  /** Every event of these types by ascending position, of some sessions or of all: for rare types only, all of them are held at once. */
+  ofTypes(types: readonly EventType[], sessions?: readonly string[]): Promise<Stored[]>;
   /** A page of the whole log after a position. */
   scan(after: Position, limit: number): Promise<Stored[]>;
   /**

@@ -30,17 +30,26 @@ test("filters hold, and a budget of tokens is kept", async () => {
   expect(await ask(here, ["recall", "x", "--tokens", "some"])).toMatchObject({ code: 1, error: { code: "BAD_VALUE" } });
 });
 
+test("for a request files of a project are told with reasons", async () => {
+  const here = await at();
+  const [about] = (await ask(here, ["sessions"])).data.filter(({ id }: { id: string }) => id === idOf("goreleaser"));
+  const { data } = await ask(here, ["recall", "fix the goreleaser config", "--files", "--project", about.project]);
+  expect(data.files[0]).toMatchObject({ path: ".goreleaser.yaml", reasons: expect.arrayContaining(["changed in sessions like it"]) });
+  expect((await tidemark(here, ["recall", "fix the goreleaser config", "--files", "--project", about.project])).out).toMatch(/Likely files:\n {2}\.goreleaser\.yaml/);
+});
+
 describe("a question that is none is answered like any other", () => {
   test("whatever is typed, the answer is a document and says what was looked for", async () => {
     const here = await at();
-    const odd = ['"', '""', '"goreleaser', "goreleaser AND (", "NEAR(goreleaser)", "body:goreleaser", "goreleaser*", "^goreleaser", "🎉", "日本語", "' OR 1=1 --", "%", "\\", "   ", "\u202egoreleaser", "goreleaser ".repeat(900), "g".repeat(10_000)];
+    const odd = ['"', '""', '"goreleaser', "goreleaser AND (", "NEAR(goreleaser)", "body:goreleaser", "^goreleaser*", "🎉", "日本語", "' OR 1=1 --", "%", "\\", "   ", "\u202egoreleaser", "goreleaser ".repeat(900), "g".repeat(10_000)];
     for (const question of odd) {
       const { code, ok, data } = await ask(here, ["recall", "--", question]);
       expect([code, ok], question.slice(0, 30)).toEqual([0, true]);
       expect(data.path, question.slice(0, 30)).not.toBe("");
       if (question.includes("goreleaser")) expect(data.items[0]?.statement, question.slice(0, 30)).toMatch(/goreleaser/i);
     }
-  });
+    // A process for each: on a busy machine they take a second apiece.
+  }, 60_000);
 
   test("a mistyped word is looked for as what it may stand for, and that is said", async () => {
     const { data } = await ask(await at(), ["recall", "gorelaeser"]);

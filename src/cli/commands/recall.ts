@@ -2,6 +2,7 @@
 import { TidemarkError } from "../../base/errors.ts";
 import { printable } from "../../base/text.ts";
 import type { Role } from "../../event/text.ts";
+import { likelyFor, type LikelyFile } from "../../operations/likely.ts";
 import { recall, type Recalled, type RecallResult } from "../../operations/recall.ts";
 import { sessionId } from "../../operations/sessions.ts";
 import { projectOf } from "../../worktree/project.ts";
@@ -25,6 +26,7 @@ export const command: CommandSpec = {
     { flags: "--agent <name>", text: "only sessions of this agent" },
     { flags: "--since <time>", text: "not older than a date (2026-01-31) or an age (7d)" },
     { flags: "--until <time>", text: "not newer than that" },
+    { flags: "--files", text: "for a request: the files of this project that it will probably change" },
     { flags: "--limit <n>", text: "how many passages", default: "10" },
     { flags: "--tokens <n>", text: "most tokens of all passages together", default: "1500" },
   ],
@@ -34,7 +36,7 @@ Ask past sessions a question
 Ask in your own words: prompts and answers are found by their words, by what was said just before and after them, by
 who said them and by days you name ("last Tuesday", "in May"). Of hits that fit alike those of the branch you are on come
 first, then those of branches it holds. Any text will do; nothing you type is an operator. Double quotes bring passages
-that hold a text to the top. What tools printed is found by \`tidemark search\`.`,
+that hold a text to the top. For a request --files adds files that it will probably change. What tools printed is found by \`tidemark search\`.`,
   run: async ({ args, options }, context) => {
     const store = await context.caughtUp();
     const role = options["role"];
@@ -61,13 +63,25 @@ that hold a text to the top. What tools printed is found by \`tidemark search\`.
       ...(typeof options["agent"] === "string" ? { agent: options["agent"] } : {}),
     });
     const { items, ...about } = result;
-    context.terminal.answer({ items: items.map(itemJson), ...about }, () => say(context, result));
+    const files = options["files"] === true ? await likelyFor(store, args.join(" "), { project: project ?? projectOf(context.cwd), now: context.now, limit: LIKELY, ...(own === undefined ? {} : { branch: own }) }) : [];
+    context.terminal.answer({ items: items.map(itemJson), ...about, ...(options["files"] === true ? { files } : {}) }, () => {
+      say(context, result);
+      if (options["files"] === true) sayFiles(context, files);
+    });
     return 0;
   },
 };
 
 function itemJson({ key, valid_from, valid_to, recorded_at, speaker, branch, ...item }: Recalled): Record<string, unknown> {
   return { ...item, key: key ?? null, valid_from: iso(valid_from), valid_to: valid_to === undefined ? null : iso(valid_to), recorded_at: iso(recorded_at), speaker: speaker ?? null, branch: branch ?? null };
+}
+
+const LIKELY = 10;
+
+function sayFiles({ terminal }: Context, files: readonly LikelyFile[]): void {
+  terminal.line();
+  terminal.line(terminal.style("bold", files.length === 0 ? "No files of this project are likely." : "Likely files:"));
+  for (const { path, reasons } of files) terminal.line(`  ${printable(path)}  ${terminal.style("dim", reasons.slice(0, 2).join(", "))}`);
 }
 
 const CHECKS: Record<Recalled["check"], string> = { current: ", its files as they were", changed: ", its files changed since", gone: ", of files that are gone", unverified: "" };

@@ -89,8 +89,8 @@ class InProcessStore implements Store {
     return this.#where(({ envelope }) => wanted.has(envelope.id));
   }
 
-  async ofTypes(types: readonly EventType[]): Promise<Stored[]> {
-    return this.#where(({ envelope }) => types.includes(envelope.type));
+  async ofTypes(types: readonly EventType[], sessions?: readonly string[]): Promise<Stored[]> {
+    return this.#where(({ envelope }) => types.includes(envelope.type) && (sessions === undefined || sessions.includes(envelope.session)));
   }
 
   async scan(after: Position, limit: number): Promise<Stored[]> {

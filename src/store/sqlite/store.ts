@@ -115,10 +115,11 @@ class SqliteStore implements Store {
     });
   }
 
-  async ofTypes(types: readonly EventType[]): Promise<Stored[]> {
+  async ofTypes(types: readonly EventType[], sessions?: readonly string[]): Promise<Stored[]> {
     // Spelled out, so that the partial index for links between sessions can be used; types are words of our own.
     const list = types.map((type) => `'${type}'`).join(", ");
-    return guarded(() => this.#decode(this.#log.sql(`SELECT ${EVENT_COLUMNS} FROM event WHERE type IN (${list}) ORDER BY position`).all()));
+    const [where, values] = sessions === undefined ? ["", []] : ["AND session IN (SELECT value FROM json_each(?))", [JSON.stringify(sessions)]];
+    return guarded(() => this.#decode(this.#log.sql(`SELECT ${EVENT_COLUMNS} FROM event WHERE type IN (${list}) ${where} ORDER BY position`).all(...values)));
   }
 
   async get(ids: readonly string[]): Promise<Stored[]> {
