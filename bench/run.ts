@@ -14,6 +14,8 @@ import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { loadTokenizer } from "../src/base/tokens.ts";
+import { takeInPassages } from "../src/operations/passages.ts";
+import { recall } from "../src/operations/recall.ts";
 import { resume } from "../src/operations/resume.ts";
 import { searchSessions } from "../src/operations/search.ts";
 import { listSessions } from "../src/operations/sessions.ts";
@@ -141,25 +143,34 @@ async function grow(): Promise<string> {
 
 async function benchSearch(homeFolder: string): Promise<void> {
   const store = await openSqliteStore(homeFolder);
-  const sessions = await listSessions(store);
-  console.log(`## Search, ${QUERIES.length} queries (bench/queries.ts) × ${rounds} rounds, in process; warm\n`);
+  const project = (await listSessions(store))[0]!.project;
+  await benchQueries("Search", (text, here) => searchSessions(store, text, { limit: 10, length: 480, ...(here ? { project } : {}) }));
+  const now = Date.now();
+  await takeInPassages(store);
+  await benchQueries("Recall", (text, here) => recall(store, text, { now, limit: 10, tokens: 1500, length: 480, ...(here ? { project } : {}) }));
+  await store.close();
+  for (const command of ["search", "recall"]) {
+    const cold: number[] = [];
+    for (let round = 0; round < rounds; round++) cold.push((await run([command, QUERIES[round % QUERIES.length]!.text, "--json"], homeFolder)).seconds * 1000);
+    console.log(`\nFrom a cold command, ${command}: ${cold.map((ms) => ms.toFixed(0)).join(", ")} ms.\n`);
+  }
+}
+
+async function benchQueries(name: string, ask: (text: string, here: boolean) => Promise<unknown>): Promise<void> {
+  console.log(`## ${name}, ${QUERIES.length} queries (bench/queries.ts) × ${rounds} rounds, in process; warm\n`);
   console.log("| round | p50 ms | p95 ms | p99 ms | max ms | slowest |\n|---|---|---|---|---|---|");
   for (let round = 0; round <= rounds; round++) {
     const times: [number, string][] = [];
-    for (const query of round % 2 === 0 ? QUERIES : QUERIES.toReversed()) {
-      const filter = query.here ? { project: sessions[0]!.project } : {};
+    for (const { text, here = false } of round % 2 === 0 ? QUERIES : QUERIES.toReversed()) {
       const from = performance.now();
-      await searchSessions(store, query.text, { limit: 10, length: 480, ...filter });
-      times.push([performance.now() - from, query.text]);
+      await ask(text, here);
+      times.push([performance.now() - from, text]);
     }
     times.sort((a, b) => a[0] - b[0]);
     const at = (share: number): string => times[Math.min(times.length - 1, Math.floor(times.length * share))]![0].toFixed(1);
     console.log(`| ${round === 0 ? "cold cache" : round} | ${at(0.5)} | ${at(0.95)} | ${at(0.99)} | ${times.at(-1)![0].toFixed(1)} | ${times.at(-1)![1]} |`);
   }
-  await store.close();
-  const cold: number[] = [];
-  for (let round = 0; round < rounds; round++) cold.push((await run(["search", QUERIES[round % QUERIES.length]!.text, "--json"], homeFolder)).seconds * 1000);
-  console.log(`\nFrom a cold command: ${cold.map((ms) => ms.toFixed(0)).join(", ")} ms.\n`);
+  console.log();
 }
 
 async function benchBrief(homeFolder: string): Promise<void> {

@@ -6,7 +6,7 @@
  * costs an addition for each word found and no second copy of the texts. Then come the names of who speaks, named dates,
  * the session as a whole, and words that the best passages have in common (RM3). What each is worth: docs/performance.md.
  */
-import { contentWords, fours, spelledLike } from "./recall-text.ts";
+import { contentWords, fours, framed, spelledLike } from "./recall-text.ts";
 import type { Question, Span } from "./question.ts";
 import { rarity } from "./ranking.ts";
 import type { Passage } from "./store.ts";
@@ -115,8 +115,10 @@ export interface Ranking {
 export function rankPassages(source: PassageSource, question: Question): Ranking {
   const looked = lookUp(source, question);
   const dated = question.spans.flatMap(({ from, to }) => source.within(from, to, PER_SPAN));
-  const holding = [...looked.holding, ...lent(source, question, sumsOf(looked.holding))];
-  const keys = new Set([...best(sumsOf(holding), LISTED), ...dated]);
+  const sums = addTo(new Map(), looked.holding);
+  const others = lent(source, question, sums);
+  const holding = [...looked.holding, ...others];
+  const keys = new Set([...best(addTo(sums, others), LISTED), ...dated]);
   const found = dated.length === 0 ? looked.found : [...looked.found, `a named date ${dated.length.toLocaleString("en-US")}`];
   const ranked = weigh(source.list([...keys]), question, { ...looked, holding }, looked.holding.length);
   return { ranked: byLetters(source, question, ranked), found };
@@ -125,12 +127,17 @@ export function rankPassages(source: PassageSource, question: Question): Ranking
 /** The best once more by groups of four letters: forms that no stemmer joins ("adopt", "adoptive"), and parts of names. */
 function byLetters(source: PassageSource, question: Question, ranked: readonly Ranked[]): Ranked[] {
   const top = ranked.slice(0, BY_LETTERS);
-  const groups = new Map(source.read(top.flatMap(({ key }) => [key, key - 1])).map(({ key, text }) => [key, new Set(contentWords(text).flatMap(fours))]));
-  const held = countBy([...groups.values()].flatMap((each) => [...each]), (group) => group);
-  const asked = new Map(question.words.flatMap(({ text, weight }) => fours(text).map((group) => [group, weight * rarity(held.get(group) ?? 0, groups.size)] as const)));
-  const possible = Math.max(1e-9, [...asked.values()].reduce((sum, value) => sum + value, 0));
-  const share = (key: Key): number => [...asked].reduce((sum, [group, value]) => sum + (groups.get(key)?.has(group) === true ? value : groups.get(key - 1)?.has(group) === true ? BEFORE * value : 0), 0) / possible;
-  const weighed = top.map((passage) => ({ ...passage, score: passage.score + LETTERS * share(passage.key) }));
+  const texts = new Map(source.read(top.flatMap(({ key }) => [key, key - 1])).map(({ key, text }) => [key, framed(text)]));
+  const asked = new Map(question.words.flatMap(({ text, weight }) => fours(text).map((group) => [group, weight] as const)));
+  const shares = new Map<Key, number>();
+  let possible = 1e-9;
+  for (const [group, weight] of asked) {
+    const holding = new Set([...texts].flatMap(([key, text]) => (text.includes(group) ? [key] : [])));
+    const value = weight * rarity(holding.size, texts.size);
+    possible += value;
+    for (const { key } of top) shares.set(key, (shares.get(key) ?? 0) + (holding.has(key) ? value : holding.has(key - 1) ? BEFORE * value : 0));
+  }
+  const weighed = top.map((passage) => ({ ...passage, score: passage.score + (LETTERS * (shares.get(passage.key) ?? 0)) / possible }));
   return [...weighed.sort((a, b) => b.score - a.score), ...ranked.slice(BY_LETTERS)];
 }
 
@@ -172,8 +179,7 @@ function spread(places: readonly number[]): Map<Key, number> {
   return weights;
 }
 
-function sumsOf(holding: readonly Holding[]): Map<Key, number> {
-  const sums = new Map<Key, number>();
+function addTo(sums: Map<Key, number>, holding: readonly Holding[]): Map<Key, number> {
   for (const { value, weights } of holding) for (const [key, weight] of weights) sums.set(key, (sums.get(key) ?? 0) + value * saturated(weight, 1));
   return sums;
 }

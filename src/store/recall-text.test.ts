@@ -1,6 +1,6 @@
 /** Words that were mistyped, and words that a passage can lend to a question. */
 import { expect, test } from "vitest";
-import { contentWords, spelledLike } from "./recall-text.ts";
+import { contentWords, fours, framed, spelledLike } from "./recall-text.ts";
 
 const FILED = ["reconcili", "record", "recipe", "parse", "parser", "pars", "redactor", "certif", "certificateauthority"];
 const like = (word: string): string[] => spelledLike(word, (start) => FILED.filter((term) => term.startsWith(start)));
@@ -18,6 +18,12 @@ test("the beginning of a longer name stands for it", () => {
 
 test("a short word, a huge one, and one like nothing stand for nothing", () => {
   for (const word of ["par", "rec".repeat(200), "zebra", "rxxxxxxx"]) expect(like(word), word).toEqual([]);
+});
+
+test("a word is in groups of four with its ends, a short one whole", () => {
+  expect(fours("flute")).toEqual([" flu", "flut", "lute", "ute "]);
+  expect(fours("go")).toEqual([" go "]);
+  expect(framed("Go, flute!")).toBe(" go flute ");
 });
 
 test("words that can be lent are neither stop words nor talk", () => {

@@ -11,10 +11,15 @@ export function contentWords(text: string): string[] {
   return (text.toLowerCase().match(/[\p{L}\p{N}]{3,}/gu) ?? []).filter((word) => !TALK.has(word) && !isStopWord(word));
 }
 
-/** The groups of four letters of a word and its ends; of a shorter one the whole. */
+/** A text as its words in lower case, a space before and after each. */
+export function framed(text: string): string {
+  return ` ${text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, " ").trim()} `;
+}
+
+/** The groups of four letters of a word between spaces; of a shorter one the whole. */
 export function fours(word: string): string[] {
-  const framed = `_${word}_`;
-  return framed.length <= 4 ? [framed] : Array.from({ length: framed.length - 3 }, (_, i) => framed.slice(i, i + 4));
+  const between = ` ${word} `;
+  return between.length <= 4 ? [between] : Array.from({ length: between.length - 3 }, (_, i) => between.slice(i, i + 4));
 }
 
 const SHORTEST = 4;
