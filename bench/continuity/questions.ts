@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { importSessions } from "../../src/operations/import.ts";
+import { recall } from "../../src/operations/recall.ts";
 import { resume } from "../../src/operations/resume.ts";
 import { searchSessions } from "../../src/operations/search.ts";
 import { openSqliteStore } from "../../src/store/sqlite/store.ts";
@@ -46,16 +47,22 @@ for (const question of questions) {
   const whole = await searchSessions(store, question.question, { limit: 10, length: 1e6 });
   const place = whole.hits.findIndex(({ text }) => answers(question, text));
   const here = await searchSessions(store, question.question, { limit: 10, length: 480, session: question.session });
+  // As the command answers: 10 passages and 1,500 tokens at most.
+  const recalled = await recall(store, question.question, { now: Date.now(), limit: 10, tokens: 1500, length: 480 });
+  const recalledHere = await recall(store, question.question, { now: Date.now(), limit: 10, tokens: 1500, length: 480, session: question.session });
   const brief1500 = (await resume(store, question.session, 1500)).text;
   const brief2000 = (await resume(store, question.session, 2000)).text;
   const byExcerpt = count("search, an excerpt of the first 10 hits", short.hits.some(({ text }) => answers(question, text)));
   const byHit = count("search, the first 10 hits whole", place >= 0);
   count("search, the first 3 hits whole", place >= 0 && place < 3);
   count("search in the session, an excerpt of the first 10 hits", here.hits.some(({ text }) => answers(question, text)));
+  const byRecall = count("one recall, all its passages", answers(question, recalled.items.map(({ statement }) => statement).join("\n")));
+  count("one recall within the session, all its passages", answers(question, recalledHere.items.map(({ statement }) => statement).join("\n")));
   const byBrief = count("brief of 1,500 tokens", answers(question, brief1500));
   const by2000 = count("brief of 2,000 tokens", answers(question, brief2000));
   count("brief (2,000) or one search (hits whole)", by2000 || byHit);
   count("brief (1,500) or one search (excerpts)", byBrief || byExcerpt);
+  count("brief (2,000) or one recall", by2000 || byRecall);
   if (flags.includes("--list")) console.log(`${question.id} ${question.kind.padEnd(8)} hit ${place < 0 ? "–" : place + 1} excerpt ${byExcerpt ? "yes" : "–"} brief ${by2000 ? "yes" : "–"}  ${question.question}`);
 }
 console.log(`| ${questions.length} questions | answered |`);
