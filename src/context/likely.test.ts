@@ -11,9 +11,9 @@ test("without a past nothing is likely", () => {
 });
 
 test("a file that is named comes first, with the reason", () => {
-  const sessions = [past("1", ["docs/guide.md"]), past("2", ["lib/other.go"]), past("3", ["lib/other.go"])];
+  const sessions = [past("1", ["manual/guide.md"]), past("2", ["lib/other.go"]), past("3", ["lib/other.go"])];
   const [first] = likelyFiles(asked("fix a typo in guide.md"), sessions, 10);
-  expect(first).toMatchObject({ path: "docs/guide.md", reasons: ["named in the request", expect.anything(), expect.anything()] });
+  expect(first).toMatchObject({ path: "manual/guide.md", reasons: ["named in the request", expect.anything(), expect.anything()] });
 });
 
 test("parts of names in a path answer words of the request", () => {
