@@ -33,6 +33,32 @@ CREATE INDEX summary_newest ON summary (project, ended DESC, session) WHERE turn
 CREATE INDEX event_start ON event (type, position) WHERE type = 'start.discovered';
 CREATE TABLE lease (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until INTEGER NOT NULL) STRICT;
 CREATE INDEX event_memory ON event (type, position) WHERE type IN ('memory.revised', 'memory.reverted');
+CREATE TABLE conversation (
+  number   INTEGER PRIMARY KEY,
+  session  TEXT NOT NULL,
+  thread   TEXT NOT NULL,    -- subagent, or empty
+  agent    TEXT NOT NULL,
+  project  TEXT NOT NULL,
+  branch   TEXT NOT NULL,
+  passages INTEGER NOT NULL, -- places given, those of erased ones included
+  UNIQUE (session, thread)
+) STRICT;
+CREATE TABLE passage (
+  key      INTEGER PRIMARY KEY, -- conversation * 2^20 + its place: what was said before and after it stands beside it
+  position INTEGER NOT NULL,
+  part     INTEGER NOT NULL,
+  time     INTEGER NOT NULL,
+  words    INTEGER NOT NULL,
+  traits   INTEGER NOT NULL,
+  speaker  TEXT NOT NULL
+) STRICT;
+CREATE INDEX passage_position ON passage (position);
+CREATE INDEX passage_time ON passage (time);
+CREATE INDEX passage_speaker ON passage (speaker) WHERE speaker <> '';
+CREATE VIRTUAL TABLE passage_words USING fts5(body, names, content='', contentless_delete=1, detail=none, tokenize='porter unicode61 remove_diacritics 2');
+CREATE VIRTUAL TABLE passage_vocabulary USING fts5vocab(passage_words, row);
+CREATE VIRTUAL TABLE passage_instance USING fts5vocab(passage_words, instance);
+CREATE TABLE passage_head (only INTEGER PRIMARY KEY CHECK (only = 1), position INTEGER NOT NULL) STRICT;
 
 -- objects.db
 PRAGMA user_version = 1;
