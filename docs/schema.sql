@@ -2,7 +2,7 @@
 -- Tables that FTS5 keeps for itself (words_…) are left out: they are those of the SQLite in use.
 
 -- log.db
-PRAGMA user_version = 3;
+PRAGMA user_version = 4;
 CREATE TABLE event (
   position INTEGER PRIMARY KEY,
   id       TEXT NOT NULL UNIQUE,
@@ -32,7 +32,7 @@ CREATE TABLE summary (session TEXT PRIMARY KEY, up_to INTEGER NOT NULL, ended IN
 CREATE INDEX summary_newest ON summary (project, ended DESC, session) WHERE turns > 0;
 CREATE INDEX event_start ON event (type, position) WHERE type = 'start.discovered';
 CREATE TABLE lease (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until INTEGER NOT NULL) STRICT;
-CREATE INDEX event_memory ON event (type, position) WHERE type IN ('memory.revised', 'memory.reverted');
+CREATE INDEX event_memory ON event (type, position) WHERE type IN ('memory.revised', 'memory.reverted', 'memory.filed');
 CREATE TABLE conversation (
   number   INTEGER PRIMARY KEY,
   session  TEXT NOT NULL,
