@@ -197,14 +197,23 @@ function eventsOf(path: string): Event[] {
   const translator = new Translator({ session: basename(path, ".jsonl"), projectOf: (cwd) => cwd });
   const events: Event[] = [];
   for (const line of readFileSync(path, "utf8").split("\n")) {
-    try {
-      const value: unknown = JSON.parse(line.replace(/^\uFEFF/, ""));
-      if (typeof value === "object" && value !== null && !Array.isArray(value)) events.push(...translator.push(value as Record<string, unknown>).events);
-    } catch {
-      // Damaged.
-    }
+    const value = wholeIn(line.replace(/^\uFEFF/, ""));
+    if (value !== undefined) events.push(...translator.push(value).events);
   }
   return [...new Map([...events, ...translator.end()].map((event) => [event.id, event])).values()];
+}
+
+/** The record of a line, or the whole one that stands behind half of another. */
+function wholeIn(line: string): Record<string, unknown> | undefined {
+  for (let at = 0; at >= 0 && at < line.length; at = line.indexOf('{"', at + 1)) {
+    try {
+      const value: unknown = JSON.parse(line.slice(at));
+      return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : undefined;
+    } catch {
+      // Damaged, or not where it begins.
+    }
+  }
+  return undefined;
 }
 
 const CONVERSATION = new Set<EventType>(["prompt", "answer", "thinking", "tool.called", "tool.returned", "tool.failed", "turn.ended"]);
