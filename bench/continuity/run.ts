@@ -4,6 +4,8 @@
  *     --cases          a line per case and brief as well
  *     --summary-size   also budgets each brief to the size of the agent's own summary (compactions only)
  *     --no-reference   only our own brief and the agent's summary
+ *     --split DAY      the same table for the cuts of sessions before that day and for those since, for weights to be set
+ *                      on one half and looked at on the other
  */
 import { parseArgs } from "node:util";
 import { cases, HORIZON, rawPast, type Case, type CaseKind } from "./cases.ts";
@@ -19,6 +21,7 @@ interface Options {
   readonly perCase: boolean;
   readonly summarySize: boolean;
   readonly reference: boolean;
+  readonly split: string | undefined;
 }
 
 const OURS = "tidemark";
@@ -47,6 +50,7 @@ function readOptions(): Options {
       cases: { type: "boolean", default: false },
       "summary-size": { type: "boolean", default: false },
       "no-reference": { type: "boolean", default: false },
+      split: { type: "string" },
     },
   });
   const [dir] = positionals;
@@ -61,6 +65,7 @@ function readOptions(): Options {
     perCase: values.cases,
     summarySize: values["summary-size"],
     reference: !values["no-reference"],
+    split: values.split,
   };
 }
 
@@ -183,6 +188,15 @@ function printTable(rows: Rows, all: readonly PreparedCase[]): void {
   }
 }
 
+function printHalves(rows: Rows, all: readonly PreparedCase[], day: string): void {
+  for (const [name, isIn] of [["before", (date: string) => date < day], ["since", (date: string) => date >= day]] as const) {
+    const cuts = all.filter(({ cut }) => isIn(cut.date));
+    if (cuts.length === 0) continue;
+    console.log(`\n${cuts.length} cuts of sessions ${name} ${day}:\n`);
+    printTable(new Map([...rows].map(([brief, scores]) => [brief, scores.filter((_, i) => isIn(all[i]!.cut.date))])), cuts);
+  }
+}
+
 /** In how many cuts a brief of the summary's size beats the summary; ties count for neither. */
 function printWins(rows: Rows): void {
   const summary = rows.get(SUMMARY);
@@ -224,6 +238,7 @@ for (const kind of options.kinds) {
   const { rows, notes } = await measure(all, options);
   printCuts(kind, all);
   printTable(rows, all);
+  if (options.split !== undefined) printHalves(rows, all, options.split);
   printWins(rows);
   if (options.perCase) printCases(rows, all);
   if (notes.length > 0) console.log(`\n${notes.map((note) => `Note: ${note}`).join("\n")}`);
