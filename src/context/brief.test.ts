@@ -77,6 +77,24 @@ describe("what is said", () => {
     expect(text).not.toContain("Haskell");
   });
 
+  test("a sentence is said once, whichever section it would also suit", () => {
+    const { text } = briefOf((c) => {
+      c.user("Never retry on a 4xx answer, because the server counts them.");
+      c.agent("Use a queue instead of a timer because the timer did not work under load.");
+    });
+    expect(text.split("Never retry on a 4xx answer")).toHaveLength(2 + 1);
+    expect(text.split("Use a queue instead of a timer")).toHaveLength(2);
+  });
+
+  test("names that nothing ties to a file come before any file, and files without names share the mark of their turn", () => {
+    const { text } = briefOf((c) => {
+      c.user("Look at what the server answers");
+      c.call("Bash", { command: "curl localhost/state" }, "retry_budget");
+      for (const name of ["alpha", "bravo"]) c.call("Read", { file_path: `/work/app/src/${name}.ts` }, "x");
+    });
+    expect(text).toMatch(/## Files and names\nof no one file: retry_budget ·1\nsrc\/\n(?:alpha\.ts bravo\.ts|bravo\.ts alpha\.ts) ·1/);
+  });
+
   test("an empty session has an empty brief", () => {
     expect(briefOf(() => undefined)).toEqual({ text: "", tokens: 0, lines: [], left_out: {} });
   });
@@ -99,6 +117,16 @@ describe("the budget", () => {
 
   test("a small one still holds the goal", () => {
     expect(briefOf(work, 140).text).toContain("Add retries to the uploader");
+  });
+
+  test("a long last request is said though it takes more than its share", () => {
+    const asked = "Rewrite the importer so that 1,204 odd ids such as q7-x9/ä0 stay whole; ".repeat(5);
+    expect(briefOf((c) => {
+      c.user("Begin");
+      c.agent("Begun.");
+      c.user(asked);
+      c.agent("Done.");
+    }, 420).text).toContain("last asked: “Rewrite the importer");
   });
 
   test("one that is larger than what there is to say is not filled up", () => {
@@ -141,7 +169,7 @@ describe("the tree as it is now", () => {
       c.call("Read", { file_path: "/work/app/src/entry.ts" }, "export function bootEverything() {}");
       c.agent("We decided to keep entry.ts because bootEverything is called from outside.");
     }, 1500, standing("gone"));
-    expect(text).toMatch(/^- ✗ We decided to keep entry\.ts because/m);
+    expect(text).toMatch(/^- ✗ agent: We decided to keep entry\.ts because/m);
   });
 
   test("a file that nothing is known of is marked as not checked", () => {
@@ -152,12 +180,12 @@ describe("the tree as it is now", () => {
     const { text, lines } = briefOf(work, 1500, standing("changed", ["retryWithBackoff"]));
     expect(text).toMatch(/~ uploader\.ts ·1: retryWithBackoff$/m);
     expect(text).not.toContain("retryPolicy");
-    expect(lines.find(({ section }) => section === "files")?.check).toBe("changed");
+    expect(lines.find(({ text: line }) => line.startsWith("src/uploader.ts"))?.check).toBe("changed");
   });
 
   test("a file that is as it was is current", () => {
     const { lines } = briefOf(work, 1500, standing("current", ["retryWithBackoff", "retryPolicy", "sendChunk"]));
-    expect(lines.find(({ section }) => section === "files")).toMatchObject({ check: "current" });
+    expect(lines.find(({ text }) => text.startsWith("src/uploader.ts"))).toMatchObject({ check: "current" });
   });
 
   test("a script that package.json no longer has is not recommended", () => {

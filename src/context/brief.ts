@@ -10,9 +10,10 @@ import { baseName, clip, oneLine, printable } from "../base/text.ts";
 import type { Story, Turn } from "../session/fold.ts";
 import type { SessionSummary } from "../session/summary.ts";
 import { goneFrom, type Check, type Draft, type Gone, type PackOptions, type Section } from "./draft.ts";
-import type { CommandFact, Fact, Facts } from "./facts.ts";
-import { byWorth, FileGroups } from "./files.ts";
+import type { CommandFact, Facts } from "./facts.ts";
+import { byWorth, FileGroups, type Worth } from "./files.ts";
 import { sentences } from "../memory/sentences.ts";
+import type { Sentence } from "./prose.ts";
 
 export interface BriefLine {
   readonly section: Section;
@@ -30,7 +31,7 @@ export interface Brief {
 }
 
 /** Shares of the budget that a section may take; what it leaves goes to the files. */
-const SHARE: Record<Exclude<Section, "files">, number> = { goal: 0.14, constraints: 0.04, decisions: 0.06, "dead ends": 0.05, open: 0.03, commands: 0.06, state: 0.08, next: 0.04 };
+const SHARE: Record<Exclude<Section, "files">, number> = { goal: 0.12, constraints: 0.03, decisions: 0.07, "dead ends": 0.05, open: 0.03, commands: 0.06, state: 0.08, next: 0.03 };
 
 const TITLES: Record<Section, string> = {
   constraints: "Constraints, in the user's words", goal: "Goal, in the user's words", decisions: "Decisions", "dead ends": "Tried and failed", open: "Open, waiting on the user",
@@ -75,7 +76,7 @@ interface Candidate {
 class Packer {
   readonly #draft: Draft;
   readonly #options: PackOptions;
-  readonly #facts: readonly Fact[];
+  readonly #facts: readonly Worth[];
   readonly #gone: Gone;
   readonly #session: string;
   readonly #lines: BriefLine[] = [];
@@ -84,7 +85,7 @@ class Packer {
   #left: number;
 
   /** `plan` is what the lines may cost by their own counts; the budget of the options only sets lengths and shares. */
-  constructor(draft: Draft, options: PackOptions, facts: readonly Fact[], gone: Gone, plan: number) {
+  constructor(draft: Draft, options: PackOptions, facts: readonly Worth[], gone: Gone, plan: number) {
     this.#facts = facts;
     this.#draft = draft;
     this.#options = options;
@@ -103,11 +104,10 @@ class Packer {
     this.#fill("next", nextLines(story));
     this.#fill("state", stateLines(story, this.#draft.facts, this.#options.budget));
     this.#fill("open", openLines(story.turns));
-    const goal = (this.#texts.get("goal") ?? []).join("\n");
-    const fresh = prose.demands.filter(({ text }) => !goal.includes(printable(text).slice(0, 60)));
-    this.#fill("constraints", fresh.map(({ text, turn }) => ({ text: `“${quoted(clip(text, 220))}”`, turn })));
-    this.#fill("decisions", prose.decisions.map(({ text, turn, by }) => ({ text: by === "user" ? `user: “${quoted(clip(text, 260))}”` : clip(text, 260), turn })));
-    this.#fill("dead ends", prose.deadEnds.map(({ text, turn }) => ({ text: clip(text, 260), turn })));
+    const { demands, decisions, deadEnds } = prose;
+    this.#fill("constraints", this.#fresh(demands).map(({ text, turn }) => ({ text: `“${quoted(clip(text, 220))}”`, turn })));
+    this.#fill("decisions", this.#fresh(decisions).map(({ text, turn, by }) => ({ text: by === "user" ? `user: “${quoted(clip(text, 260))}”` : clip(text, 260), turn })));
+    this.#fill("dead ends", this.#fresh(deadEnds).map(({ text, turn }) => ({ text: clip(text, 260), turn })));
     this.#commands();
     this.#files();
     const parts = [header];
@@ -117,6 +117,12 @@ class Packer {
     }
     const text = parts.join("\n");
     return { text, tokens: this.#options.countTokens(text), lines: ORDER.flatMap((section) => this.#lines.filter((line) => line.section === section)), left_out: this.#leftOut };
+  }
+
+  /** A sentence is said once, whichever section it would also suit. */
+  #fresh(found: readonly Sentence[]): Sentence[] {
+    const said = [...this.#texts.values()].flat().join("\n");
+    return found.filter(({ text }) => !said.includes(quoted(printable(text)).slice(0, 200)));
   }
 
   #quota(section: Exclude<Section, "files">): number {
@@ -140,7 +146,8 @@ class Packer {
       seen.add(text);
       const check = this.#gone.names(text) ? "gone" : candidate.check;
       const cost = this.#cost(rendered(text, candidate.turn, check));
-      if (cost > quota) {
+      // The last request is said whatever its share.
+      if (cost > (section === "goal" && order === 0 ? this.#left : quota)) {
         skipped += 1;
         continue;
       }
@@ -255,7 +262,7 @@ function nextLines(story: Story): Candidate[] {
   const lines: Candidate[] = [];
   const last = story.turns.at(-1)!;
   if (story.openCall !== undefined) lines.push({ text: `Look first whether this took effect, its outcome is unknown: ${callText(story.openCall.tool, story.openCall.input)}`, turn: last.n });
-  else if (last.ending !== "completed") lines.push({ text: `The last request was not finished: ${ENDINGS[last.ending]}.`, turn: last.n });
+  else if (last.ending !== "completed") lines.push({ text: "The last request was not finished.", turn: last.n });
   for (const task of story.tasks.filter(({ status }) => status === "in_progress")) lines.push({ text: `doing: ${clip(task.content, 160)}`, turn: task.turn });
   for (const task of story.tasks.filter(({ status }) => status === "pending")) lines.push({ text: `to do: ${clip(task.content, 160)}`, turn: task.turn });
   return lines;

@@ -56,9 +56,10 @@ export interface PackOptions {
   readonly header?: string;
 }
 
-export function draftBrief(story: Story): Draft {
+/** A story that was broken off is gone on with, unless the caller knows better. */
+export function draftBrief(story: Story, goesOn = story.turns.at(-1)?.ending !== "completed"): Draft {
   const facts = collectFacts(story.turns);
-  return { story, facts, prose: findProse(story.turns), ranked: rankFacts(facts, story.turns.at(-1)?.n ?? 0) };
+  return { story, facts, prose: findProse(story.turns), ranked: rankFacts(facts, story, goesOn) };
 }
 
 /** Files worth looking at, best first. */

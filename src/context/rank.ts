@@ -1,12 +1,13 @@
 /**
- * How likely the work to come will need a fact again, by how it was used and how late. Pure.
+ * How likely the work to come will need a fact again, by how it was used, how late, and whether the last requests speak
+ * of it. Pure.
  *
- * The weights are a logistic regression over 29,956 facts at 55 cuts of real sessions, of which 5 % were needed in the
- * next 100 calls (bench/continuity; docs/brief.md). Ranked by chance alone they recall as much per fact as weights set
- * by hand; divided by what a fact costs in tokens they place 2 % more within the same budget. Some signs look odd
- * alone: the counts overlap, and what `user` and late use say is mostly said by `heat` already.
+ * The weights are rounded from logistic regressions over 77,000 facts at 157 cuts of real sessions (docs/performance.md),
+ * one over the sessions before a day and one over those since: a sign that helped in one of them only was dropped. Fitted
+ * on one half they place about a point less of the facts in the other than those fitted on it.
  */
-import type { Fact, Facts } from "./facts.ts";
+import type { Story } from "../session/fold.ts";
+import { stemsOf, type Fact, type Facts } from "./facts.ts";
 
 export interface Ranked {
   readonly fact: Fact;
@@ -14,37 +15,58 @@ export interface Ranked {
   readonly chance: number;
 }
 
-export function rankFacts({ facts }: Facts, lastTurn: number): Ranked[] {
+/** With `goesOn` the work is taken up where it stopped, not begun anew: what it had in hand counts before what was put aside. */
+export function rankFacts({ facts }: Pick<Facts, "facts">, story: Pick<Story, "turns" | "tasks">, goesOn: boolean): Ranked[] {
+  const lastTurn = story.turns.at(-1)?.n ?? 0;
+  const rarity = rarityIn(facts, wordsAsked(story));
+  const stems = stemsOf({ facts });
   const ranked: Ranked[] = [];
-  for (const fact of facts.values()) ranked.push({ fact, chance: chanceOf(fact, facts, lastTurn) });
+  for (const fact of facts.values()) {
+    let sum = oddsOf(fact) + 0.5 * rarity(fact.text) + (fact.turn === lastTurn ? 0.2 : 0);
+    // A name that is a file's own comes up wherever its file does.
+    if (fact.kind === "name" && stems.has(fact.text)) sum += 0.9;
+    if (goesOn && fact.stale) sum -= 2;
+    ranked.push({ fact, chance: 1 / (1 + Math.exp(-sum)) });
+  }
   return ranked.sort((a, b) => b.chance - a.chance || (a.fact.key < b.fact.key ? -1 : 1));
 }
 
-const KIND = { file: 1.31, name: 0, reference: 0.96 } as const;
+const KIND = { file: 1, name: 0, reference: 1 } as const;
 
-function chanceOf(fact: Fact, facts: ReadonlyMap<string, Fact>, lastTurn: number): number {
-  let sum =
-    -4.57 +
-    KIND[fact.kind] +
-    0.76 * Math.log1p(fact.use) +
-    0.26 * Math.log1p(fact.said) -
-    0.17 * Math.log1p(fact.user) +
-    0.01 * Math.log1p(fact.body) -
-    0.31 * Math.log1p(fact.shown) -
-    0.43 * Math.log1p(fact.error) -
-    0.3 * Math.max(0, fact.lastUse) ** 2 +
-    0.26 * fact.last ** 2 +
-    0.34 * Math.log1p(fact.heat) +
-    0.84 * Math.log1p(fact.glow) +
-    (fact.lastUse >= 0 ? 0.81 : 0) +
-    (fact.turn === lastTurn ? 0.4 : 0);
-  if (fact.kind === "file") sum += 0.18 * Math.log1p(fact.heat);
-  if (fact.kind === "name") {
-    let [home, most] = ["", 0];
-    for (const [file, weight] of fact.files) if (weight > most) [home, most] = [file, weight];
-    const file = facts.get(`file:${home}`);
-    sum += 0.12 * Math.log1p(file?.heat ?? 0) - 0.13 * Math.log1p(file?.glow ?? 0) + (home === "" ? 0.51 : 0) + 0.51 * Math.log1p(fact.files.size) + 0.18 * Math.log1p(most);
-    if (fact.text.startsWith("Test")) sum -= 0.24;
+function oddsOf(fact: Fact): number {
+  const met = 0.2 * Math.log1p(fact.use) + 0.15 * Math.log1p(fact.body) + 0.15 * Math.log1p(fact.shown) + 1.2 * Math.log1p(fact.heat) + 0.2 * Math.log1p(fact.glow) + 0.9 * fact.last ** 2;
+  return -4.8 + KIND[fact.kind] + met + (fact.lastUse >= 0 ? 0.6 : 0) + (fact.kind === "name" ? oddsOfName(fact) : 0);
+}
+
+/** What was defined and what is met in many files is likelier than the variables of one function. */
+function oddsOfName({ text, defined, body, lastUse, files }: Fact): number {
+  const onlyShown = lastUse < 0 && body === 0;
+  const homeless = files.size > 0 ? 0 : onlyShown ? 0.1 : 0.6;
+  const variable = defined === 0 && /^[a-z][^_]*$/.test(text);
+  return (defined > 0 ? 0.5 : 0) + 0.25 * Math.log1p(files.size) + homeless - (onlyShown ? 0.5 : 0) - (variable ? 0.7 : 0);
+}
+
+/** Words of the last two requests and of what is left of the plan. */
+function wordsAsked({ turns, tasks }: Pick<Story, "turns" | "tasks">): Set<string> {
+  const requests = turns.filter(({ prompt }) => prompt.trim() !== "").slice(-2).map(({ prompt }) => prompt.slice(0, 3000));
+  return new Set(wordsOf([...requests, ...tasks.filter(({ status }) => status !== "completed").map(({ content }) => content)].join(" ")));
+}
+
+/** Of the words of a text that were asked for the one fewest facts have: 1 where no other has it, 0 where all do. */
+function rarityIn(facts: ReadonlyMap<string, Fact>, asked: ReadonlySet<string>): (text: string) => number {
+  const having = new Map<string, number>();
+  const askedOf = new Map<string, readonly string[]>();
+  for (const { text } of facts.values()) {
+    const words = wordsOf(text).filter((word) => asked.has(word));
+    if (words.length === 0) continue;
+    askedOf.set(text, words);
+    for (const word of new Set(words)) having.set(word, (having.get(word) ?? 0) + 1);
   }
-  return 1 / (1 + Math.exp(-sum));
+  const whole = Math.log(Math.max(2, facts.size));
+  return (text) => Math.max(0, ...(askedOf.get(text) ?? []).map((word) => 1 - Math.log(having.get(word)!) / whole));
+}
+
+/** The words a name is made of, and those of prose: of four letters or more. */
+function wordsOf(text: string): string[] {
+  return text.replace(/([a-z0-9])([A-Z])/g, "$1 $2").toLowerCase().match(/[a-z]{4,}/g) ?? [];
 }

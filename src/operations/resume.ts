@@ -28,9 +28,9 @@ export async function resume(store: Store, session: string, budget: number, coun
 }
 
 /** For packing one story more than once: its facts are collected once, and each file is looked at once. */
-export function briefer(told: Story, countTokens: CountTokens): (options: Pick<PackOptions, "budget" | "shares" | "header" | "slack">) => Brief {
+export function briefer(told: Story, countTokens: CountTokens, goesOn?: boolean): (options: Pick<PackOptions, "budget" | "shares" | "header" | "slack">) => Brief {
   const { cwd, project, ended } = told.summary;
-  const draft = draftBrief(told);
+  const draft = draftBrief(told, goesOn);
   const checked = isHere(cwd || project) ? checkedBy(draft, cwd || project, ended) : {};
   return (options) => packBrief(draft, { ...options, countTokens, ...checked });
 }

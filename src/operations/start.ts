@@ -203,7 +203,7 @@ class Start {
     // How much is not committed says nothing to an agent that knows of no work before.
     if (quoted === undefined && notes.every(({ key }) => key.startsWith("uncommitted:"))) return { text: "", tokens: 0, lines: [], nothing: this.#kind === "delta" ? "nothing new" : "nothing is known yet" };
     const countTokens = this.#options.countTokens ?? (await loadTokenizer());
-    const handed = hand({ kind: this.#kind, notes, given: past.given, countTokens, now, ...(quoted === undefined ? {} : { quoted: { summary: quoted.summary, pack: briefer(endOf(quoted), countTokens) } }) });
+    const handed = hand({ kind: this.#kind, notes, given: past.given, countTokens, now, ...(quoted === undefined ? {} : { quoted: { summary: quoted.summary, pack: briefer(endOf(quoted), countTokens, this.#kind === "ledger" || undefined) } }) });
     return { ...handed, ...(quoted === undefined ? {} : { from: quoted.summary.id }), ...(handed.text === "" ? { nothing: "nothing new" } : {}) };
   }
 
