@@ -176,12 +176,12 @@ describe("on paper", () => {
       - first asked: “Add a greeting and run the check RUN:sample1” ·1
       - “Make it friendlier RUN:sample2” ·2
       ## Files and names
-      greet.txt ·2, a.txt ·1, notes.txt ·1, gen.txt ·1, CLAUDE.md ·1
+      of no one file: #1 SendMessage duration_ms subagent_tokens tool_uses agentId ·1
+      greet.txt ·2, a.txt notes.txt gen.txt CLAUDE.md ·1
       sub/
       s.txt ·1
       /home/demo/.claude/projects/-tmp-demo/
       5972f1c9-0432-4f9a-8d14-606ac1ec8c3b.jsonl ·2
-      also: #1 SendMessage agentId duration_ms subagent_tokens tool_uses ·1
       ## Commands
       - FAILED: exit 3 ·1
       ## State
