@@ -131,7 +131,8 @@ export async function startModel(first: Script = story(say("Done."))): Promise<M
 /** Told apart by what each version says of itself in its system prompt; a request without tools is housekeeping. */
 function kindOf(body: any, _text: string, headers: IncomingMessage["headers"]): Kind {
   const system = typeof body.system === "string" ? body.system : JSON.stringify(body.system ?? "");
-  const last = JSON.stringify(body.messages?.at(-1) ?? "");
+  // In a long conversation a reminder of the client's own stands behind the request for a summary.
+  const last = JSON.stringify(body.messages?.slice(-2) ?? "");
   if (last.includes("create a detailed summary") || system.includes("tasked with summarizing conversations")) return "compact";
   if ((body.tools?.length ?? 0) === 0 || body.max_tokens === 1) return "side";
   if (headers["x-claude-code-agent-id"] !== undefined || /cc_is_subagent=true|You are an agent for Claude Code/.test(system)) return "subagent";
