@@ -68,6 +68,14 @@ export function recallMemories(state: MemoryState, question: string, { here, now
     .slice(0, limit);
 }
 
+/** What texts beside them would score by their words alone, by the same rule and rarities. */
+export function wordsOf(state: MemoryState, question: string, { here, now, at = now }: Asking, texts: readonly string[]): number[] {
+  const query = parseQuery(question);
+  if (query === undefined) return texts.map(() => 0);
+  const rarities = raritiesOf(query, inSight(state, here, at));
+  return texts.map((text) => score(query, rarities, { text, role: "assistant", recency: 0 }));
+}
+
 /** Those that have words of the question, the best first. */
 export function byWords(query: Query, candidates: readonly Memory[], now: number): { readonly memory: Memory; readonly words: number }[] {
   const rarities = raritiesOf(query, candidates);

@@ -1,16 +1,19 @@
 /**
- * What past sessions say to a question: passages first as an index of hits within a token budget, each with where it
+ * What past sessions say to a question: memories and passages, as an index of hits within a token budget, each with where it
  * comes from, how it was found, and whether the files it names are as they were. Details are `tidemark show`.
  *
  * Whatever else can be recalled joins in `candidates`, and nowhere else. Leaves out how passages are found (store/).
  */
 import { loadTokenizer } from "../base/tokens.ts";
+import { plural } from "../base/text.ts";
 import { roleOf, type Role } from "../event/text.ts";
 import { excerpt, parseQuery } from "../store/ranking.ts";
 import { understand, type Question } from "../store/question.ts";
 import type { Passage, PassageFilter, Store } from "../store/store.ts";
 import type { SessionSummary } from "../session/summary.ts";
 import { checkFile, isHere, type FileAnswer } from "../worktree/check.ts";
+import type { Kind, Trust } from "../memory/model.ts";
+import { memoryItems, sessionItems, type Remembering } from "./recall-kinds.ts";
 import { takeInPassages } from "./passages.ts";
 import { originsOf, turnAt } from "./sessions.ts";
 
@@ -21,14 +24,11 @@ export interface Source {
   readonly event: string;
 }
 
-/** Said by the user, or by an agent. */
-export type Trust = "user" | "inferred";
-
 /** One thing recalled; its members are fixed by the contract of `recall` and `memory`. Times in milliseconds since 1970. */
 export interface Recalled {
   readonly id: string;
   readonly key: string | undefined;
-  readonly kind: "episodic";
+  readonly kind: Kind;
   readonly statement: string;
   readonly scope: string;
   readonly trust: Trust;
@@ -38,8 +38,11 @@ export interface Recalled {
   readonly sources: readonly Source[];
   /** Of the files that it names: gone where one is, else changed where one is; unverified where none can be looked at. */
   readonly check: FileAnswer["check"] | "unverified";
+  /** Of a memory: what the check found. */
+  readonly why: readonly string[];
   readonly score: number;
-  readonly role: Role;
+  /** Of a passage. */
+  readonly role: Role | undefined;
   readonly speaker: string | undefined;
   readonly branch: string | undefined;
 }
@@ -54,6 +57,10 @@ export interface RecallOptions extends PassageFilter {
   /** The branch at work, and those whose work it holds. */
   readonly own?: string;
   readonly merged?: ReadonlySet<string>;
+  /** Without them passages alone are recalled. */
+  readonly memories?: Remembering;
+  /** Minutes that the clocks of whoever asks are ahead of UTC: days begin there. */
+  readonly ahead?: number;
   readonly progress?: (done: number, total: number) => void;
 }
 
@@ -72,7 +79,7 @@ const MERGED = 1.1;
 
 export async function recall(store: Store, text: string, options: RecallOptions): Promise<RecallResult> {
   await takeInPassages(store, options.progress);
-  const { items, path, more } = await candidates(store, understand(text, options.now), options);
+  const { items, path, more } = await candidates(store, understand(text, options.now, options.ahead), options);
   const count = await loadTokenizer();
   const kept: Recalled[] = [];
   let tokens = 0;
@@ -85,11 +92,19 @@ export async function recall(store: Store, text: string, options: RecallOptions)
   return { items: kept, path, left_out: items.length - kept.length, more, tokens };
 }
 
-/** Every kind of thing that can be recalled, in one order by score. Passages are the only kind so far. */
+/** Every kind of thing that can be recalled, in one order by score: memories, passages, and for a question about a time its sessions. */
 async function candidates(store: Store, question: Question, options: RecallOptions): Promise<{ items: Recalled[]; path: string; more: boolean }> {
   const { passages, path, more } = await store.recall(question, filterOf(options), options.limit * 2);
   const items = await itemsOf(store, question, passages, options);
-  return { items: items.sort((a, b) => b.score - a.score), path, more };
+  const kept = options.memories === undefined ? [] : await memoryItems(store, question, passages, options.memories, options);
+  // What one role said is no question about a time as a whole.
+  const spans = question.asksDoing && options.role === undefined ? question.spans : [];
+  const above = Math.max(0, ...[...items, ...kept].map(({ score }) => score));
+  const sessions = spans.length === 0 ? [] : await sessionItems(store, spans, filterOf(options), { ...options, above });
+  const told = new Set(sessions.map(({ key }) => key));
+  const found = [sessions.length === 0 ? [] : [plural(sessions.length, "session") + " of that time"], kept.length === 0 ? [] : [plural(kept.length, "memory", "memories")], [path]].flat().join("; ");
+  // The sort is stable: of equals memories come first.
+  return { items: [...sessions, ...kept.filter(({ key }) => !told.has(key)), ...items].sort((a, b) => b.score - a.score), path: found, more };
 }
 
 function filterOf({ project, session, branch, role, agent, since, until }: RecallOptions): PassageFilter {
@@ -118,6 +133,7 @@ async function itemsOf(store: Store, question: Question, passages: readonly Pass
       recorded_at: event.time,
       sources: [{ session, turn: turnAt(summaries.get(session), position), event: event.id }],
       check: checkOf(text, project, event.time),
+      why: [],
       score: Math.round(score * push * 1000) / 1000,
       role,
       speaker: event.type === "prompt" || event.type === "answer" ? event.payload.speaker : undefined,

@@ -49,6 +49,23 @@ test.each([
   expect(days(text)).toEqual(expected);
 });
 
+test.each([
+  ["last Tuesday afternoon", "2026-05-12T12 6"],
+  ["on 2026-03-04 in the morning", "2026-03-04T05 7"],
+  ["last night", "2026-05-13T20 9"],
+  ["this morning", "2026-05-14T05 7"],
+  // A week has no afternoon, and a morning routine no day.
+  ["last week in the afternoon", "2026-05-04T00 168"],
+  ["the morning routine", ""],
+])("%s is that part of the day", (text, expected) => {
+  expect(spansOf(text, NOW).map(({ from, to }) => `${new Date(from).toISOString().slice(0, 13)} ${(to - from) / 3_600_000}`).join()).toBe(expected);
+});
+
+test("a question for what was worked at is told from one that has a subject", () => {
+  for (const text of ["What was I doing last Tuesday afternoon?", "what did we work on in May", "hey, what were we up to 3 days ago?"]) expect(understand(text, NOW).asksDoing, text).toBe(true);
+  for (const text of ["What did we do with the cache last Tuesday?", "What was decided on Tuesday?", "doing it on Tuesday"]) expect(understand(text, NOW).asksDoing, text).toBe(false);
+});
+
 test("texts that tell a time, and texts that only ask", () => {
   for (const text of ["We met last week", "since March", "it took 3 hours", "in 2019"]) expect(tellsTime(text), text).toBe(true);
   for (const text of ["We met at the lake", "it may rain"]) expect(tellsTime(text), text).toBe(false);

@@ -27,6 +27,8 @@ export interface Question {
   readonly spans: readonly Span[];
   /** "When …", "how long …": a passage that tells a time answers it. */
   readonly asksWhen: boolean;
+  /** "What was I doing …": what was worked at in the time it names answers it. */
+  readonly asksDoing: boolean;
   /** As it was asked, on one line. */
   readonly text: string;
 }
@@ -34,17 +36,25 @@ export interface Question {
 /** Words of a question that are looked up. A long text asks with the first of them; its later ones repeat them. */
 const MOST_WORDS = 40;
 
-export function understand(text: string, now: number): Question {
+/** `ahead`: minutes that the clocks of whoever asks are ahead of UTC. */
+export function understand(text: string, now: number, ahead = 0): Question {
   const flat = text.replace(/\s+/g, " ").trim();
   // "Ann's", "don't": the tokenizer would leave an s or t, which stands in every third sentence.
   const query = parseQuery(flat.replace(/(\p{L})['\u2019](?:s|t|d|ll|m|re|ve)\b/giu, "$1"), MOST_WORDS);
   return {
     words: (query?.terms ?? []).map(({ text: term, weight }) => ({ text: term, forms: formsOf(term), weight })),
     phrases: query?.phrases ?? [],
-    spans: spansOf(flat, now),
+    spans: spansOf(flat, now + ahead * MINUTE).map(({ from, to, weight }) => ({ from: from - ahead * MINUTE, to: to - ahead * MINUTE, weight })),
     asksWhen: /^\W*(?:when|since when|how long|what (?:date|day|month|year|time)|which (?:date|day|month|year))\b/i.test(flat),
+    asksDoing: asksDoing(flat),
     text: flat,
   };
+}
+
+/** A question for what was worked at, and for nothing but the time of it: with a subject its words are the better guide. */
+function asksDoing(text: string): boolean {
+  const [, rest] = /\bwhat (?:was|were|did|have|had) (?:i|we) (?:do(?:ing|ne)?|work(?:ing|ed)? (?:on|at)|up to|busy with|at)\b(.*)$/i.exec(text) ?? [];
+  return rest !== undefined && (rest.toLowerCase().match(/\p{L}+/gu) ?? []).every((word) => TIME_WORDS.has(word));
 }
 
 /** Whether a text tells a time: what a question for one is answered by. */
@@ -59,6 +69,7 @@ export function onlyAsks(text: string): boolean {
 
 const MONTHS = "january|february|march|april|may|june|july|august|september|october|november|december";
 const DAYS = "sunday|monday|tuesday|wednesday|thursday|friday|saturday";
+const TIME_WORDS = new Set(`${MONTHS} ${DAYS} last this the on in at of a an during ago day days week weeks month months one two three yesterday today morning afternoon evening night st nd rd th here`.split(/[ |]/));
 const TELLS = new RegExp(
   String.raw`\b(?:yesterday|today|tonight|tomorrow|ago|since|(?:last|next|this|past) (?:week|weekend|month|year|night|morning|summer|winter|spring|autumn|fall)|${DAYS}|${MONTHS.replace("|may|", "|")}|(?:19|20)\d\d|\d+ (?:hour|day|week|month|year)s?|days?|weeks?|months?|years?)\b`,
   "i",
@@ -83,7 +94,12 @@ function formsOf(term: string): readonly string[] {
   return known ?? [term];
 }
 
+const MINUTE = 60_000;
+const HOUR = 3_600_000;
 const DAY = 86_400_000;
+
+/** Hours of a day, [from, to); a night ends on the day after. */
+const TIMES_OF_DAY: Readonly<Record<string, readonly [from: number, to: number]>> = { morning: [5, 12], afternoon: [12, 18], evening: [17, 24], night: [20, 29] };
 
 /** Dates by name or number, and days told from now. A month's name without day, year or preposition may be a verb or a person. */
 export function spansOf(text: string, now: number): Span[] {
@@ -99,7 +115,18 @@ export function spansOf(text: string, now: number): Span[] {
     for (const each of year === undefined ? yearsBefore(now, month) : [Number(year)]) spans.push(day === undefined ? { from: Date.UTC(each, month), to: Date.UTC(each, month + 1), weight: 0.8 } : daySpan(each, month, Number(day)));
   }
   if (spans.length === 0) for (const [year] of lower.matchAll(/\b(?:19|20)\d\d\b/g)) spans.push({ from: Date.UTC(Number(year), 0), to: Date.UTC(Number(year) + 1, 0), weight: 0.3 });
-  return [...spans, ...fromNow(lower, now)];
+  return atTimeOfDay(lower, [...spans, ...fromNow(lower, now)], now);
+}
+
+/** "Tuesday afternoon": that part of each day that is named; of weeks and months no part. Without a day the last one that is over or under way. */
+function atTimeOfDay(lower: string, spans: readonly Span[], now: number): Span[] {
+  const tonight = /\b(?:last night|this (?:morning|afternoon|evening))\b/.exec(lower)?.[0];
+  const [, named] = /\b(morning|afternoon|evening|night)s?\b/.exec(lower) ?? [];
+  if (named === undefined) return [...spans];
+  const [from, to] = TIMES_OF_DAY[named]!;
+  const today = Math.floor(now / DAY) * DAY;
+  const days = spans.length > 0 || tonight === undefined ? spans : [{ from: tonight === "last night" ? today - DAY : today, to: 0, weight: 1 }];
+  return days.map((span) => (span.weight === 1 ? { from: span.from + from * HOUR, to: span.from + to * HOUR, weight: 1 } : span));
 }
 
 function daySpan(year: number, month: number, day: number): Span {

@@ -1,14 +1,17 @@
 /** `tidemark recall`: what past sessions say to a question. */
+import { ago } from "../../base/age.ts";
 import { TidemarkError } from "../../base/errors.ts";
 import { printable } from "../../base/text.ts";
 import type { Role } from "../../event/text.ts";
 import { likelyFor, type LikelyFile } from "../../operations/likely.ts";
+import { memories } from "../../operations/memories.ts";
+import { placeOf } from "../../operations/recall-memories.ts";
 import { recall, type Recalled, type RecallResult } from "../../operations/recall.ts";
 import { sessionId } from "../../operations/sessions.ts";
 import { projectOf } from "../../worktree/project.ts";
 import { branchesOf } from "../../worktree/state.ts";
 import type { CommandSpec, Context } from "../command.ts";
-import { age, iso } from "../format.ts";
+import { iso } from "../format.ts";
 import { count, project as projectOption, time } from "../options.ts";
 import { wrap } from "../terminal.ts";
 import { shortId } from "./sessions.ts";
@@ -26,17 +29,18 @@ export const command: CommandSpec = {
     { flags: "--agent <name>", text: "only sessions of this agent" },
     { flags: "--since <time>", text: "not older than a date (2026-01-31) or an age (7d)" },
     { flags: "--until <time>", text: "not newer than that" },
+    { flags: "--as-of <time>", text: "as it stood then: memories that held, and what had been said" },
     { flags: "--files", text: "for a request: the files of this project that it will probably change" },
-    { flags: "--limit <n>", text: "how many passages", default: "10" },
-    { flags: "--tokens <n>", text: "most tokens of all passages together", default: "1500" },
+    { flags: "--limit <n>", text: "how many answers", default: "10" },
+    { flags: "--tokens <n>", text: "most tokens of all answers together", default: "1500" },
   ],
   help: `
 Ask past sessions a question
 
-Ask in your own words: prompts and answers are found by their words, by what was said just before and after them, by
+Ask in your own words: memories, prompts and answers are found by their words, by what was said just before and after them, by
 who said them and by days you name ("last Tuesday", "in May"). Of hits that fit alike those of the branch you are on come
 first, then those of branches it holds. Any text will do; nothing you type is an operator. Double quotes bring passages
-that hold a text to the top. For a request --files adds files that it will probably change. What tools printed is found by \`tidemark search\`.`,
+that hold a text to the top. "What was I doing last Tuesday afternoon?" brings the sessions of that time. For a request --files adds files that it will probably change. What tools printed is found by \`tidemark search\`.`,
   run: async ({ args, options }, context) => {
     const store = await context.caughtUp();
     const role = options["role"];
@@ -46,19 +50,25 @@ that hold a text to the top. For a request --files adds files that it will proba
     const project = options["here"] === true ? projectOf(context.cwd) : typeof options["project"] === "string" ? projectOf(options["project"]) : undefined;
     const session = typeof options["session"] === "string" ? await sessionId(store, options["session"]) : undefined;
     const { own, merged } = await branchesOf(context.cwd, context.environment);
+    const at = asOf(options["asOf"], context.now);
+    // Words of one session, branch, role or agent are asked for: a memory is none of these.
+    const narrowed = ["session", "branch", "role", "agent"].some((each) => options[each] !== undefined);
+    const here = await placeOf(project ?? context.cwd, context.environment);
     const result = await recall(store, args.join(" "), {
       now: context.now,
       limit: count(options["limit"], "--limit"),
       tokens: count(options["tokens"], "--tokens"),
       length: context.terminal.json ? 1600 : 480,
       merged,
+      ahead: -new Date(context.now).getTimezoneOffset(),
       progress: (done, total) => context.terminal.progress("taking in what was said", done, total),
       ...(own === undefined ? {} : { own }),
       ...(role === undefined ? {} : { role: role as Role }),
       ...(project === undefined ? {} : { project }),
       ...(session === undefined ? {} : { session }),
       ...(since === undefined ? {} : { since }),
-      ...(until === undefined ? {} : { until }),
+      ...(until === undefined && at === undefined ? {} : { until: Math.min(until ?? Infinity, at ?? Infinity) }),
+      ...(narrowed ? {} : { memories: { state: await memories(store), here, ...(at === undefined ? {} : { at }) } }),
       ...(typeof options["branch"] === "string" ? { branch: options["branch"] } : {}),
       ...(typeof options["agent"] === "string" ? { agent: options["agent"] } : {}),
     });
@@ -72,8 +82,16 @@ that hold a text to the top. For a request --files adds files that it will proba
   },
 };
 
-function itemJson({ key, valid_from, valid_to, recorded_at, speaker, branch, ...item }: Recalled): Record<string, unknown> {
-  return { ...item, key: key ?? null, valid_from: iso(valid_from), valid_to: valid_to === undefined ? null : iso(valid_to), recorded_at: iso(recorded_at), speaker: speaker ?? null, branch: branch ?? null };
+/** A day is meant as a whole: what was said on it counts. */
+function asOf(value: string | boolean | undefined, now: number): number | undefined {
+  const at = time(value, "--as-of", now);
+  return at !== undefined && /^\d{4}-\d\d-\d\d$/.test(String(value)) ? at + DAY - 1 : at;
+}
+
+const DAY = 86_400_000;
+
+function itemJson({ key, valid_from, valid_to, recorded_at, role, speaker, branch, ...item }: Recalled): Record<string, unknown> {
+  return { ...item, key: key ?? null, valid_from: iso(valid_from), valid_to: valid_to === undefined ? null : iso(valid_to), recorded_at: iso(recorded_at), role: role ?? null, speaker: speaker ?? null, branch: branch ?? null };
 }
 
 const LIKELY = 10;
@@ -86,15 +104,28 @@ function sayFiles({ terminal }: Context, files: readonly LikelyFile[]): void {
 
 const CHECKS: Record<Recalled["check"], string> = { current: ", its files as they were", changed: ", its files changed since", gone: ", of files that are gone", unverified: "" };
 
+function whatOf({ kind, key, trust, scope }: Recalled): string {
+  if (key?.startsWith("session:") === true) return "a session of that time";
+  return `memory, ${kind}, ${trust === "user" ? "said by you" : trust === "tool" ? "from a tool" : "worked out"}, ${scope.split(" ")[0]!}`;
+}
+
+/** What the tree contradicts is said to be what it is: no fact. */
+function staleness({ check, why }: Recalled): string {
+  if (check === "current") return ", still so";
+  return check === "unverified" ? "" : `; NO LONGER SO, ${[check, ...why.slice(0, 3)].join(": ")}`;
+}
+
 function say({ terminal, now }: Context, { items, path, left_out, more }: RecallResult): void {
   if (items.length === 0) {
     terminal.line(`Nothing found (${path}).`);
     return;
   }
-  for (const { statement, sources, role, speaker, branch, recorded_at, check } of items) {
-    const [{ session, turn }] = sources as [Recalled["sources"][number]];
-    const where = `${turn === 0 ? "" : `turn ${turn}, `}${speaker ?? role}, ${age(recorded_at, now)} ago${branch === undefined ? "" : ` on ${branch}`}${CHECKS[check]}`;
-    terminal.line(`${terminal.style("cyan", shortId(session))} ${printable(where)}`);
+  for (const item of items) {
+    const { statement, id, sources, role, recorded_at, branch } = item;
+    const source = role === undefined ? undefined : sources[0];
+    const where = source === undefined ? whatOf(item) : `${source.turn === 0 ? "" : `turn ${source.turn}, `}${item.speaker ?? role}`;
+    const when = `${ago(role === undefined ? item.valid_from : recorded_at, now)}${branch === undefined ? "" : ` on ${branch}`}`;
+    terminal.line(`${terminal.style("cyan", shortId(source?.session ?? id))} ${printable(`${where}, ${when}${role === undefined ? staleness(item) : CHECKS[item.check]}`)}`);
     for (const line of wrap(printable(statement), terminal.width - 2).split("\n")) terminal.line(`  ${line}`);
     terminal.line();
   }
