@@ -11,6 +11,7 @@ import type { Event } from "../src/event/schema.ts";
 import { foldMemories } from "../src/memory/fold.ts";
 import { memories, memoryEvents, remember } from "../src/operations/memories.ts";
 import { recallMemories } from "../src/operations/recall-memories.ts";
+import { standing } from "../src/operations/standing.ts";
 import { openDatabase } from "../src/store/sqlite/driver.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
 
@@ -42,6 +43,7 @@ try {
   await round("fold them", async () => foldMemories(read));
   await round("read and fold", () => memories(store));
   await round("rank for a question of four words", async () => recallMemories(state, "retry timeout of the parser", { here, now: NOW, limit: 20 }));
+  await round("choose those for a start", () => standing(store, here, { now: NOW + count, budget: 375, countTokens: (text) => text.length / 4 }));
   let more = 0;
   await round("remember one more", () => remember(store, { statement: `A statement of its own, ${(more += 1)}`, kind: "semantic", scope: { level: "project", project } }, NOW + more));
   await store.close();

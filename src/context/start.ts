@@ -11,6 +11,7 @@ import type { Story } from "../session/fold.ts";
 import type { Ending, SessionSummary } from "../session/summary.ts";
 import { callText, type Brief } from "./brief.ts";
 import type { PackOptions } from "./draft.ts";
+import type { Standing } from "./standing.ts";
 
 /**
  * brief: of the session before, for a new one. delta: what has changed since, for one that goes on with its context.
@@ -134,8 +135,15 @@ function liveNotes({ live }: Situation): Note[] {
   return [{ key: `live:${live.map(({ session }) => session).sort().join()}`, text: `At work in this tree at this moment too: ${plural(live.length, "other session")}, ${named.join(", ")}. Files can change under you.` }];
 }
 
+/** Of a context's budget so much goes to memories, in tokens: a start is about the work, and a subagent's is short. */
+export function standingBudget(kind: Kind): number {
+  return Math.floor(RECIPES[kind].budget * 0.25);
+}
+
 export interface Handing {
   readonly kind: Kind;
+  /** Memories, ahead of everything else; they take from the budget of what is quoted. */
+  readonly standing?: readonly Standing[];
   readonly notes: readonly Note[];
   /** The session that is quoted, and how it is packed. Absent where there is none. */
   readonly quoted?: { readonly summary: SessionSummary; readonly pack: (options: Pick<PackOptions, "budget" | "shares" | "header" | "slack">) => Brief };
@@ -155,12 +163,15 @@ export interface Handed {
 export function hand(handing: Handing): Handed {
   const { kind, quoted, countTokens, now } = handing;
   const { shares, most = Infinity, ...recipe } = RECIPES[kind];
-  const notes = handing.notes.map(({ text, key }) => ({ text: `- ${printable(text)}`, hash: hashOf(`note:${key}`) })).filter(({ hash }) => !handing.given.has(hash));
+  const { standing = [] } = handing;
+  const fromMemory = linesOf(standing, handing.given);
+  const notes = [...fromMemory, ...linesOf(handing.notes, handing.given)];
+  const said = standing.map(({ statement }) => statement);
   const head = quoted === undefined ? undefined : headerOf(kind, quoted.summary, now);
-  let { budget } = recipe;
+  let budget = recipe.budget - fromMemory.reduce((sum, { text }) => sum + countTokens(text) + 1, 0);
   for (let round = 0; ; round++) {
     const brief = quoted === undefined || round === LAST_ROUND ? undefined : quoted.pack({ budget, slack: SLACK, ...(shares === undefined ? {} : { shares }), ...(head === undefined ? {} : { header: head }) });
-    const fresh = withoutGiven(brief?.text ?? "", handing.given);
+    const fresh = withoutGiven(brief?.text ?? "", handing.given, said);
     const lines = [...notes.map(({ hash }) => hash), ...fresh.lines];
     if (lines.length === 0) return { text: "", tokens: 0, lines: [] };
     const about = quoted === undefined || fresh.lines.length === 0 ? "" : ` session="${shortId(quoted.summary.id)}" age="${age(quoted.summary.ended, now)}"`;
@@ -172,6 +183,10 @@ export function hand(handing: Handing): Handed {
     if (round === LAST_ROUND) return { text: "", tokens: 0, lines: [] };
     budget = Math.floor(budget * Math.min(MOST_CHARACTERS / text.length, most / tokens) * 0.95);
   }
+}
+
+function linesOf(notes: readonly Note[], given: ReadonlySet<string>): { readonly text: string; readonly hash: string }[] {
+  return notes.map(({ text, key }) => ({ text: `- ${printable(text)}`, hash: hashOf(`note:${key}`) })).filter(({ hash }) => !given.has(hash));
 }
 
 /** Someone waits for a start: the last lines that would fit are not looked for. */
@@ -186,8 +201,8 @@ function headerOf(kind: Kind, { id, branch, ended }: SessionSummary, now: number
   return `Session ${shortId(id)}${branch === undefined ? "" : ` on ${branch}`}, last active ${ago(ended, now)} (${when} UTC).`;
 }
 
-/** A brief without the lines that were given, and without headings that have nothing left below them. */
-export function withoutGiven(text: string, given: ReadonlySet<string>): { text: string; lines: string[] } {
+/** A brief without the lines that were given or hold what is said elsewhere, and without headings that have nothing left below them. */
+export function withoutGiven(text: string, given: ReadonlySet<string>, said: readonly string[] = []): { text: string; lines: string[] } {
   const [title = "", header = "", ...rest] = text.split("\n");
   const kept: string[] = [];
   const lines: string[] = [];
@@ -197,7 +212,7 @@ export function withoutGiven(text: string, given: ReadonlySet<string>): { text: 
     else if (/^\S.*\/$/.test(line) && !line.startsWith("- ")) folder = line;
     else {
       const hash = hashOf(line);
-      if (given.has(hash)) continue;
+      if (given.has(hash) || said.some((statement) => isAbout(line, statement))) continue;
       for (const heading of [section, folder]) if (heading !== undefined) kept.push(heading);
       [section, folder] = [undefined, undefined];
       kept.push(line);
@@ -205,6 +220,13 @@ export function withoutGiven(text: string, given: ReadonlySet<string>): { text: 
     }
   }
   return lines.length === 0 ? { text: "", lines } : { text: [title, header, ...kept].join("\n"), lines };
+}
+
+/** What a line adds to a statement that it repeats, in characters: its bullet and source. A longer one says more. */
+const ADDED = 40;
+
+function isAbout(line: string, statement: string): boolean {
+  return line.length <= statement.length + ADDED && line.includes(statement);
 }
 
 /** A session that goes on is neither dead nor unfinished: what hangs in its log is under way. */

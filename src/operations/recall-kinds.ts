@@ -8,7 +8,7 @@ import type { MemoryState } from "../memory/fold.ts";
 import { scopeName } from "../memory/statement.ts";
 import type { Question, Span } from "../store/question.ts";
 import type { Passage, PassageFilter, Store } from "../store/store.ts";
-import type { Recalled, RecallOptions } from "./recall.ts";
+import type { Recalled } from "./recall-item.ts";
 import { recallMemories, wordsOf, type Here } from "./recall-memories.ts";
 import { sourcesOf } from "./memory-sources.ts";
 
@@ -25,7 +25,7 @@ const KEPT = 1.1;
 /** Events that are shown for a memory; `memory why` has all of them. */
 const SOURCES = 3;
 
-export async function memoryItems(store: Store, { text }: Question, passages: readonly Passage[], { state, here, at }: Remembering, { now, limit, since = -Infinity, until = Infinity }: RecallOptions): Promise<Recalled[]> {
+export async function memoryItems(store: Store, { text }: Question, passages: readonly Passage[], { state, here, at }: Remembering, { now, limit, since = -Infinity, until = Infinity }: PassageFilter & { readonly now: number; readonly limit: number }): Promise<Recalled[]> {
   const found = recallMemories(state, text, { here, now, limit, ...(at === undefined ? {} : { at }) }).filter(({ memory: { valid_from } }) => valid_from >= since && valid_from < until);
   if (found.length === 0) return [];
   const scale = scaleOf(passages, wordsOf(state, text, { here, now, limit, ...(at === undefined ? {} : { at }) }, passages.map((passage) => passage.text)));

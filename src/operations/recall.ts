@@ -6,46 +6,18 @@
  */
 import { loadTokenizer } from "../base/tokens.ts";
 import { plural } from "../base/text.ts";
-import { roleOf, type Role } from "../event/text.ts";
+import { roleOf } from "../event/text.ts";
 import { excerpt, parseQuery } from "../store/ranking.ts";
 import { understand, type Question } from "../store/question.ts";
 import type { Passage, PassageFilter, Store } from "../store/store.ts";
 import type { SessionSummary } from "../session/summary.ts";
-import { checkFile, isHere, type FileAnswer } from "../worktree/check.ts";
-import type { Kind, Trust } from "../memory/model.ts";
+import { checkFile, isHere } from "../worktree/check.ts";
+import type { Recalled } from "./recall-item.ts";
 import { memoryItems, sessionItems, type Remembering } from "./recall-kinds.ts";
 import { takeInPassages } from "./passages.ts";
 import { originsOf, turnAt } from "./sessions.ts";
 
-export interface Source {
-  readonly session: string;
-  /** 0 where it belongs to no live turn: it was gone back on, or stands outside of turns. */
-  readonly turn: number;
-  readonly event: string;
-}
-
-/** One thing recalled; its members are fixed by the contract of `recall` and `memory`. Times in milliseconds since 1970. */
-export interface Recalled {
-  readonly id: string;
-  readonly key: string | undefined;
-  readonly kind: Kind;
-  readonly statement: string;
-  readonly scope: string;
-  readonly trust: Trust;
-  readonly valid_from: number;
-  readonly valid_to: number | undefined;
-  readonly recorded_at: number;
-  readonly sources: readonly Source[];
-  /** Of the files that it names: gone where one is, else changed where one is; unverified where none can be looked at. */
-  readonly check: FileAnswer["check"] | "unverified";
-  /** Of a memory: what the check found. */
-  readonly why: readonly string[];
-  readonly score: number;
-  /** Of a passage. */
-  readonly role: Role | undefined;
-  readonly speaker: string | undefined;
-  readonly branch: string | undefined;
-}
+export type { Recalled };
 
 export interface RecallOptions extends PassageFilter {
   readonly now: number;

@@ -11,6 +11,8 @@ import { sha256Hex } from "../base/hash.ts";
 import type { Event } from "../event/schema.ts";
 import { openInProcessStore } from "../store/in-process/store.ts";
 import type { Store } from "../store/store.ts";
+import { remember, type Given } from "./memories.ts";
+import { aboutOf, placeOf } from "./recall-memories.ts";
 import { isPaused, readPaused, withPause, writePaused } from "./settings.ts";
 import { prepareStart, recordStart, type Prepared, type StartOptions } from "./start.ts";
 
@@ -150,6 +152,63 @@ describe("a new session", () => {
     expect(seen).toEqual([["alive"]]);
     await start({ session: "two" }, { catchUp, writable: false });
     expect(seen).toHaveLength(1);
+  });
+});
+
+describe("memories at a start", () => {
+  const keep = (statement: string, given: Partial<Given> = {}): Promise<unknown> => remember(store, { statement, kind: "constraint", scope: { level: "project", project: tree }, ...given }, START);
+
+  test("come first, within the budget of the whole, and the brief does not say them again", async () => {
+    await has("old", (c) => {
+      c.user("Make the parser faster.");
+      c.agent("It is faster.");
+      c.user("Never touch the public API of the parser. Then go on with the lexer.");
+      c.agent("The lexer is done.");
+      c.user("Now write the notes");
+      c.agent("They are written.");
+    });
+    const without = (await start({ session: "one" })).text;
+    expect(without).toMatch(/^- .*Never touch the public API/m);
+    await keep("Answer in French");
+    await keep("Never touch the public API of the parser.", { valid_from: START + 1 });
+    const { text } = await start({ session: "two" });
+    expect(text.split("\n").slice(2, 4)).toEqual([expect.stringMatching(/^- Answer in French \[demanded, by the user, 2025-01-06, m[0-9a-f]+\]$/), expect.stringMatching(/^- Never touch the public API of the parser\. \[demanded/)]);
+    expect(text.match(/Never touch the public API/g)).toHaveLength(1);
+  });
+
+  test("are given where no session was before, and the same bytes at any time", async () => {
+    await keep("Answer in French");
+    const first = await start({ session: "one" });
+    expect(first.text).toMatch(/<tidemark kind="brief">\n.*\n- Answer in French/);
+    expect((await start({ session: "two" }, { now: NOW + 30 * 24 * HOUR })).text).toBe(first.text);
+  });
+
+  test("that wait, came from a tool, or are over are not given", async () => {
+    await keep("Answer in French", { trust: "tool" });
+    await keep("Answer in Latin", { trust: "inferred" });
+    expect((await start()).recalled.nothing).toBe("nothing is known yet");
+  });
+
+  test("are not given twice in one conversation, but again after a compaction", async () => {
+    await has("old", worked);
+    await keep("Answer in French");
+    expect((await start({ session: "one" })).text).toMatch(/French/);
+    await has("one", (c) => c.user("Go on"), 60);
+    expect((await start({ session: "one", source: "resume" })).text).not.toMatch(/French/);
+    await keep("Answer politely");
+    const { text } = await start({ session: "one", source: "resume" }, { key: "later" });
+    expect(text).toMatch(/politely/);
+    expect(text).not.toMatch(/French/);
+    expect((await start({ session: "one", source: "compact" })).text).toMatch(/French[^]*politely|politely[^]*French/);
+  });
+
+  test("that the tree contradicts are not given, and recipes only where they hold", async () => {
+    const here = await placeOf(tree, {});
+    const about = (statement: string): Given["about"] => aboutOf(statement, here, { level: "project", project: tree });
+    await keep("Never edit `parser.ts`", { about: about("Never edit `parser.ts`") });
+    expect((await start({ session: "one" })).text).toMatch(/Never edit/);
+    rmSync(join(tree, "parser.ts"));
+    expect((await start({ session: "two" })).text).not.toMatch(/Never edit/);
   });
 });
 

@@ -10,7 +10,7 @@ import { runningSessions, WITHOUT, type Asked, type Running } from "../agents/cl
 import { AGENT } from "../agents/claude-code/translate.ts";
 import { loadTokenizer, type CountTokens } from "../base/tokens.ts";
 import { shownPath } from "../base/text.ts";
-import { asGoingOn, endOf, hand, kindOf, notesOf, type Handed, type Kind, type Situation } from "../context/start.ts";
+import { asGoingOn, endOf, hand, kindOf, notesOf, standingBudget, type Handed, type Kind, type Situation } from "../context/start.ts";
 import type { Event, EventType, Payload } from "../event/schema.ts";
 import type { Story } from "../session/fold.ts";
 import type { SessionSummary } from "../session/summary.ts";
@@ -25,6 +25,7 @@ import { record } from "./record.ts";
 import { briefer } from "./resume.ts";
 import { refreshSummaries, story } from "./sessions.ts";
 import { isPaused, type Paused } from "./settings.ts";
+import { standing } from "./standing.ts";
 
 export interface StartOptions {
   readonly asked: Asked;
@@ -200,10 +201,13 @@ class Start {
     const fresh = this.#kind === "delta" ? await this.#endedSince(past) : [];
     const quoted = await this.#quoted(own, before, fresh[0]);
     const notes = notesOf(this.#situation(before, past, state, fresh.slice(1)));
-    // How much is not committed says nothing to an agent that knows of no work before.
-    if (quoted === undefined && notes.every(({ key }) => key.startsWith("uncommitted:"))) return { text: "", tokens: 0, lines: [], nothing: this.#kind === "delta" ? "nothing new" : "nothing is known yet" };
     const countTokens = this.#options.countTokens ?? (await loadTokenizer());
-    const handed = hand({ kind: this.#kind, notes, given: past.given, countTokens, now, ...(quoted === undefined ? {} : { quoted: { summary: quoted.summary, pack: briefer(endOf(quoted), countTokens, this.#kind === "ledger" || undefined) } }) });
+    const { branch, head } = state;
+    const here = { project: this.#project, tree: this.#tree, ...(branch === undefined ? {} : { branch }), ...(head === undefined ? {} : { head }) };
+    const memories = await standing(this.#store, here, { now, budget: standingBudget(this.#kind), countTokens });
+    // How much is not committed says nothing to an agent that knows of no work before.
+    if (quoted === undefined && memories.length === 0 && notes.every(({ key }) => key.startsWith("uncommitted:"))) return { text: "", tokens: 0, lines: [], nothing: this.#kind === "delta" ? "nothing new" : "nothing is known yet" };
+    const handed = hand({ kind: this.#kind, standing: memories, notes, given: past.given, countTokens, now, ...(quoted === undefined ? {} : { quoted: { summary: quoted.summary, pack: briefer(endOf(quoted), countTokens, this.#kind === "ledger" || undefined) } }) });
     return { ...handed, ...(quoted === undefined ? {} : { from: quoted.summary.id }), ...(handed.text === "" ? { nothing: "nothing new" } : {}) };
   }
 
