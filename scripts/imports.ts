@@ -17,10 +17,12 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   memory: ["base", "event", "session"],
   context: ["base", "event", "session", "memory"],
   checkpoint: ["base"],
+  // Clients of what the user has named: the one room with a network, which knows nothing of the log.
+  models: ["base"],
   store: ["base", "event", "session/summary.ts (types)", "checkpoint/model.ts (types)"],
   agents: ["base", "event"],
   worktree: ["base", "checkpoint"],
-  operations: ["base", "event", "session", "memory", "context", "checkpoint", "store", "agents", "worktree"],
+  operations: ["base", "event", "session", "memory", "context", "checkpoint", "store", "agents", "worktree", "models"],
   engine: ["base", "store", "agents", "worktree", "operations"],
   cli: ["base", "event", "session", "memory", "checkpoint", "store", "agents", "worktree", "operations", "engine"],
   frameworks: ["base", "event", "store", "operations", "cli/environment.ts"],
