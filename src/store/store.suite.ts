@@ -11,6 +11,7 @@ import { answer, called, ended, event, forked, prompt, raw, returned, START, sta
 import type { Event } from "../event/schema.ts";
 import { LONG_TEXT } from "./encoding.ts";
 import { recalling } from "./recall.suite.ts";
+import { vectors } from "./vectors.suite.ts";
 import type { Hit, SearchFilter, Store, Stored } from "./store.ts";
 
 /** Where a store lives. Whatever was appended through one handle is there for the next. */
@@ -599,6 +600,7 @@ export function describeSessionIndex(name: string, makePlace: MakePlace, exempti
     sources(check);
     finding(check);
     recalling(check);
+    vectors(check);
     filters(check);
     ranking(check);
     indexing(check);

@@ -156,6 +156,28 @@ export interface SessionIndex {
   rebuildIndex(progress?: (done: Position, total: Position) => void): Promise<void>;
 }
 
+/** A passage by its event and its place in that event's text. */
+export interface PassagePlace {
+  readonly position: Position;
+  readonly part: number;
+}
+
+/**
+ * Vectors of passages, where there is an embedder. A space is its name and dimension: vectors of two are never compared.
+ * Order: passages without a vector the newest first, near ones the nearest first. Atomicity: all of a call or none.
+ * Repetition: putting again replaces. Absence: a vector of a passage that is not there, erased meanwhile perhaps, is
+ * dropped; a passage without one is near to nothing. Lifetime: that of the passage, until vectors of another space are put,
+ * passages are rebuilt, or all are dropped.
+ */
+export interface VectorIndex {
+  /** At most of `limit`, and how many there are in all. */
+  withoutVector(space: string, limit: number): Promise<{ readonly passages: readonly (PassagePlace & { readonly text: string })[]; readonly left: number }>;
+  putVectors(space: string, vectors: readonly (PassagePlace & { readonly vector: Float32Array })[]): Promise<void>;
+  /** The nearest of those that pass the filter. Their score: how much nearer than passages are on the whole, 1 where it is the same. */
+  near(space: string, vector: Float32Array, filter: PassageFilter, limit: number): Promise<Passage[]>;
+  dropVectors(): Promise<void>;
+}
+
 /**
  * Who does what only one process should do at a time.
  * Order: the first to ask has it. Atomicity: of several that ask at once one gets it. Repetition: the holder asking
@@ -169,7 +191,7 @@ export interface Leases {
   leases(now: number): Promise<{ name: string; holder: string }[]>;
 }
 
-export interface Store extends EventStore, SessionIndex, Leases {
+export interface Store extends EventStore, SessionIndex, VectorIndex, Leases {
   /** Bytes on disk by part, for `doctor`. */
   sizes(): Promise<Record<string, number>>;
 }

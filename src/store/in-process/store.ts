@@ -15,7 +15,9 @@ import type { Problem } from "../problems.ts";
 import { holdsPhrases, matches, parseQuery, rarity, score } from "../ranking.ts";
 import type { Question } from "../question.ts";
 import { recall } from "../recall.ts";
-import type { Appended, Hit, PassageAnswer, PassageFilter, Position, SearchAnswer, SearchFilter, SourceState, Store, Stored } from "../store.ts";
+import type { PassageSource, ReadPassage } from "../recall-rank.ts";
+import { nearest, packed } from "../vectors.ts";
+import type { Appended, Hit, Passage, PassageAnswer, PassageFilter, PassagePlace, Position, SearchAnswer, SearchFilter, SourceState, Store, Stored } from "../store.ts";
 import { inProcessSource } from "./passages.ts";
 
 interface Row {
@@ -36,10 +38,11 @@ export interface InProcessPlace {
   readonly sources: Map<string, SourceState>;
   /** How far passages were taken in. */
   taken: Position;
+  vectors: { space: string; byPlace: Map<string, Int8Array> };
 }
 
 export function newPlace(): InProcessPlace {
-  return { rows: [], positions: new Map(), objects: new Map(), summaries: new Map(), sources: new Map(), leases: new Map(), taken: 0 };
+  return { rows: [], positions: new Map(), objects: new Map(), summaries: new Map(), sources: new Map(), leases: new Map(), taken: 0, vectors: { space: "", byPlace: new Map() } };
 }
 
 export async function openInProcessStore(place: InProcessPlace = newPlace()): Promise<Store> {
@@ -215,10 +218,32 @@ class InProcessStore implements Store {
   }
 
   async recall(question: Question, filter: PassageFilter, limit: number): Promise<PassageAnswer> {
-    const starts = new Map<string, Payload<"session.started">>();
-    const taken = this.#where((_, position) => position <= this.#place.taken);
-    for (const { event } of taken) if (event.type === "session.started" && event.id === `${event.session}:started`) starts.set(event.session, event.payload);
-    return recall(inProcessSource(taken, filter, { starts, members: (session) => this.#members(session), holdsWord }), question, limit);
+    return recall(this.#passages(filter), question, limit);
+  }
+
+  async withoutVector(space: string, limit: number): ReturnType<Store["withoutVector"]> {
+    const { vectors } = this.#place;
+    const missing = readAll(this.#passages({})).filter((place) => vectors.space !== space || !vectors.byPlace.has(nameOf(place))).sort((a, b) => b.position - a.position || a.part - b.part);
+    return { passages: missing.slice(0, limit).map(({ position, part, text }) => ({ position, part, text })), left: missing.length };
+  }
+
+  async putVectors(space: string, vectors: Parameters<Store["putVectors"]>[1]): Promise<void> {
+    if (this.#place.vectors.space !== space) this.#place.vectors = { space, byPlace: new Map() };
+    for (const { vector, ...place } of vectors) this.#place.vectors.byPlace.set(nameOf(place), packed(vector));
+  }
+
+  async near(space: string, vector: Float32Array, filter: PassageFilter, limit: number): Promise<Passage[]> {
+    const { vectors } = this.#place;
+    if (vectors.space !== space) return [];
+    const known = readAll(this.#passages(filter)).flatMap((passage) => {
+      const own = vectors.byPlace.get(nameOf(passage));
+      return own === undefined ? [] : [[passage, own] as const];
+    });
+    return nearest(known, vector, limit).map(({ key: { event, position, part, text, project, branch }, score }) => ({ event, position, part, text, project, branch, score }));
+  }
+
+  async dropVectors(): Promise<void> {
+    this.#place.vectors = { space: "", byPlace: new Map() };
   }
 
   async source(path: string): Promise<SourceState | undefined> {
@@ -236,11 +261,19 @@ class InProcessStore implements Store {
 
   async rebuildIndex(): Promise<void> {
     this.#place.taken = this.#place.rows.length;
+    await this.dropVectors();
   }
 
   async sizes(): Promise<Record<string, number>> {
     const bytes = (texts: Iterable<string>): number => [...texts].reduce((sum, text) => sum + Buffer.byteLength(text), 0);
     return { events: bytes(this.#place.rows.map(({ kept }) => kept?.json ?? "")), objects: bytes(this.#place.objects.values()) };
+  }
+
+  #passages(filter: PassageFilter): PassageSource {
+    const starts = new Map<string, Payload<"session.started">>();
+    const taken = this.#where((_, position) => position <= this.#place.taken);
+    for (const { event } of taken) if (event.type === "session.started" && event.id === `${event.session}:started`) starts.set(event.session, event.payload);
+    return inProcessSource(taken, filter, { starts, members: (session) => this.#members(session), holdsWord });
   }
 
   #row(id: string): Row | undefined {
@@ -312,4 +345,12 @@ function sameName(a: string, b: string): boolean {
 
 function parseSummary({ summary, upTo }: { summary: string; upTo: Position }): { summary: SessionSummary; upTo: Position } {
   return { summary: JSON.parse(summary) as SessionSummary, upTo };
+}
+
+function readAll(source: PassageSource): ReadPassage[] {
+  return source.read(source.within(-Infinity, Infinity, Infinity));
+}
+
+function nameOf({ position, part }: PassagePlace): string {
+  return `${position}:${part}`;
 }

@@ -83,6 +83,12 @@ export const LOG_STEPS: readonly string[] = [
   CREATE VIRTUAL TABLE passage_instance USING fts5vocab(passage_words, instance);
   CREATE TABLE passage_head (only INTEGER PRIMARY KEY CHECK (only = 1), position INTEGER NOT NULL) STRICT;
   `,
+  // Filled where an embedder is named. What is erased or rebuilt takes its vector with it: a vector tells much of its text.
+  `
+  CREATE TABLE vector_space (only INTEGER PRIMARY KEY CHECK (only = 1), name TEXT NOT NULL) STRICT;  -- embedder and dimension
+  CREATE TABLE passage_vector (key INTEGER PRIMARY KEY, vector BLOB NOT NULL) STRICT;                 -- a signed byte for each number
+  CREATE TRIGGER passage_vector_gone AFTER DELETE ON passage BEGIN DELETE FROM passage_vector WHERE key = old.key; END;
+  `,
 ];
 
 export const OBJECT_STEPS: readonly string[] = [

@@ -82,7 +82,7 @@ function conversationOf(log: Prepared, event: Event, position: Position): { numb
 
 /** What is said about passages that pass the filter. */
 export function passageSource(log: Prepared, decode: Decode, filter: PassageFilter): PassageSource {
-  const { sql, values, joined } = tests(filter);
+  const { sql, values, joined } = passageFilter(filter);
   const total = Number(log.sql("SELECT sum(passages) AS n FROM conversation").get()?.["n"] ?? 0);
   const join = joined ? "CROSS JOIN passage ON passage.key = passage_words.rowid / 2" : "";
   const key = joined ? "passage.key" : "passage_words.rowid / 2";
@@ -112,11 +112,11 @@ export function passageSource(log: Prepared, decode: Decode, filter: PassageFilt
         .get(JSON.stringify(keys), ...values);
       return (JSON.parse(String(row?.["rows"] ?? "[]")) as [number, number, number, number, string][]).map(listed);
     },
-    read: (keys) => read(log, decode, keys),
+    read: (keys) => readPassages(log, decode, keys),
   };
 }
 
-function read(log: Prepared, decode: Decode, keys: readonly Key[]): ReturnType<PassageSource["read"]> {
+export function readPassages(log: Prepared, decode: Decode, keys: readonly Key[]): ReturnType<PassageSource["read"]> {
   const rows = log
     .sql(
       `SELECT passage.key, position, part, project, branch FROM json_each(?) AS wanted JOIN passage ON passage.key = wanted.value
@@ -149,7 +149,7 @@ function speakersOf(log: Prepared): string[] {
 }
 
 /** The filter as SQL over a passage's key. Conversations are few: which of them pass is found once for a question. */
-function tests(filter: PassageFilter): { sql: (key: string) => string; values: SqlValue[]; joined: boolean } {
+export function passageFilter(filter: PassageFilter): { sql: (key: string) => string; values: SqlValue[]; joined: boolean } {
   const conversations: string[] = [];
   const rows: string[] = [];
   const values: SqlValue[] = [];

@@ -12,13 +12,14 @@ import type { Event, EventType } from "../../event/schema.ts";
 import type { SessionSummary } from "../../session/summary.ts";
 import type { Question } from "../question.ts";
 import { recall } from "../recall.ts";
-import type { Appended, PassageAnswer, PassageFilter, Position, SearchAnswer, SearchFilter, SourceState, Store, Stored } from "../store.ts";
+import type { Appended, Passage, PassageAnswer, PassageFilter, Position, SearchAnswer, SearchFilter, SourceState, Store, Stored } from "../store.ts";
 import type { Problem } from "../problems.ts";
 import { contentHash, encodePayload, envelopeOf, GENESIS, linkHash, newSalts, objectsOf } from "../encoding.ts";
 import { checkPassages, rebuildPassages } from "./check-passages.ts";
 import { checkIndex, checkLog, checkSummaryRows, rebuildIndex } from "./check.ts";
 import type { Row } from "./driver.ts";
 import { openFiles, type Files, type Prepared } from "./files.ts";
+import { dropVectors, near, putVectors, withoutVector } from "./vectors.ts";
 import { forgetPassages, passageHead, passageSource, takePassages } from "./passages.ts";
 import { EVENT_COLUMNS, pack, toStored, unpack } from "./rows.ts";
 import { search } from "./search.ts";
@@ -233,6 +234,22 @@ class SqliteStore implements Store {
 
   async recall(question: Question, filter: PassageFilter, limit: number): Promise<PassageAnswer> {
     return guarded(() => recall(passageSource(this.#log, (rows) => this.#decode(rows), filter), question, limit));
+  }
+
+  async withoutVector(space: string, limit: number): ReturnType<Store["withoutVector"]> {
+    return guarded(() => withoutVector(this.#log, (rows) => this.#decode(rows), space, limit));
+  }
+
+  async putVectors(space: string, vectors: Parameters<Store["putVectors"]>[1]): Promise<void> {
+    guarded(() => this.#write(() => putVectors(this.#log, space, vectors)));
+  }
+
+  async near(space: string, vector: Float32Array, filter: PassageFilter, limit: number): Promise<Passage[]> {
+    return guarded(() => near(this.#log, (rows) => this.#decode(rows), space, vector, filter, limit));
+  }
+
+  async dropVectors(): Promise<void> {
+    guarded(() => this.#write(() => dropVectors(this.#log)));
   }
 
   async source(path: string): Promise<SourceState | undefined> {
