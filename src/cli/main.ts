@@ -22,6 +22,7 @@ export const COMMANDS: Record<string, () => Promise<{ command: CommandSpec }>> =
   show: () => import("./commands/show.ts"),
   search: () => import("./commands/search.ts"),
   recall: () => import("./commands/recall.ts"),
+  embedder: () => import("./commands/embedder.ts"),
   resume: () => import("./commands/resume.ts"),
   remember: () => import("./commands/remember.ts"),
   memory: () => import("./commands/memory.ts"),
@@ -48,7 +49,7 @@ export const COMMANDS: Record<string, () => Promise<{ command: CommandSpec }>> =
 
 const ABOUT = `Tidemark keeps the thread of long work with AI coding agents.
 
-Every session that an agent has left on this machine is kept, can be found again, and is boiled down to a brief that is true of the working tree as it is now. Nothing leaves this machine, unless you name a folder for copies (tidemark remote).`;
+Every session that an agent has left on this machine is kept, can be found again, and is boiled down to a brief that is true of the working tree as it is now. Nothing leaves this machine, unless you name a folder for copies (tidemark remote) or an embedder elsewhere (tidemark embedder).`;
 
 export async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
   const asked = argv.find((word) => !word.startsWith("-"));

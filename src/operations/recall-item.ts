@@ -1,6 +1,7 @@
 /** The shape of whatever is recalled: a passage, a memory, a session. */
 import type { Role } from "../event/text.ts";
 import type { Kind, Trust } from "../memory/model.ts";
+import type { FoundBy } from "./meaning.ts";
 import type { FileAnswer } from "../worktree/check.ts";
 
 export interface Source {
@@ -31,4 +32,6 @@ export interface Recalled {
   readonly role: Role | undefined;
   readonly speaker: string | undefined;
   readonly branch: string | undefined;
+  /** Of a passage, where there is an embedder. */
+  readonly found_by?: FoundBy;
 }

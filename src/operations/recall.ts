@@ -12,6 +12,8 @@ import { understand, type Question } from "../store/question.ts";
 import type { Passage, PassageFilter, Store } from "../store/store.ts";
 import type { SessionSummary } from "../session/summary.ts";
 import { checkFile, isHere } from "../worktree/check.ts";
+import type { Embedder } from "../models/embedder.ts";
+import { withMeaning, type FoundBy, type Joined } from "./meaning.ts";
 import type { Recalled } from "./recall-item.ts";
 import { memoryItems, sessionItems, type Remembering } from "./recall-kinds.ts";
 import { takeInPassages } from "./passages.ts";
@@ -33,6 +35,8 @@ export interface RecallOptions extends PassageFilter {
   readonly memories?: Remembering;
   /** Minutes that the clocks of whoever asks are ahead of UTC: days begin there. */
   readonly ahead?: number;
+  /** Where the user has named one; `clock` in milliseconds says how long it takes. */
+  readonly meaning?: { readonly embedder: Embedder; readonly clock: () => number };
   readonly progress?: (done: number, total: number) => void;
 }
 
@@ -43,6 +47,9 @@ export interface RecallResult {
   readonly left_out: number;
   readonly more: boolean;
   readonly tokens: number;
+  /** What the embedder was asked, where there is one. */
+  readonly spent?: Joined["spent"];
+  readonly warnings: readonly string[];
 }
 
 /** Of hits that fit alike, those of the own branch come first, then what it grew from: a push, not a wall, for the best answer may be elsewhere. */
@@ -51,7 +58,7 @@ const MERGED = 1.1;
 
 export async function recall(store: Store, text: string, options: RecallOptions): Promise<RecallResult> {
   await takeInPassages(store, options.progress);
-  const { items, path, more } = await candidates(store, understand(text, options.now, options.ahead), options);
+  const { items, warnings, spent, path, more } = await candidates(store, understand(text, options.now, options.ahead), options);
   const count = await loadTokenizer();
   const kept: Recalled[] = [];
   let tokens = 0;
@@ -61,22 +68,24 @@ export async function recall(store: Store, text: string, options: RecallOptions)
     tokens += cost;
     kept.push(item);
   }
-  return { items: kept, path, left_out: items.length - kept.length, more, tokens };
+  return { items: kept, path, left_out: items.length - kept.length, more, tokens, ...(spent === undefined ? {} : { spent }), warnings };
 }
 
 /** Every kind of thing that can be recalled, in one order by score: memories, passages, and for a question about a time its sessions. */
-async function candidates(store: Store, question: Question, options: RecallOptions): Promise<{ items: Recalled[]; path: string; more: boolean }> {
-  const { passages, path, more } = await store.recall(question, filterOf(options), options.limit * 2);
+async function candidates(store: Store, question: Question, options: RecallOptions): Promise<Pick<RecallResult, "path" | "more" | "warnings" | "spent"> & { items: Recalled[] }> {
+  const [filter, limit] = [filterOf(options), options.limit * 2];
+  const words = await store.recall(question, filter, limit);
+  const { passages, path, ...about } = options.meaning === undefined || question.text === "" ? { ...words, warnings: [] } : await withMeaning(store, words, question.text, { ...options.meaning, filter, limit });
   const items = await itemsOf(store, question, passages, options);
-  const kept = options.memories === undefined ? [] : await memoryItems(store, question, passages, options.memories, options);
+  const kept = options.memories === undefined ? [] : await memoryItems(store, question, words.passages, options.memories, options);
   // What one role said is no question about a time as a whole.
   const spans = question.asksDoing && options.role === undefined ? question.spans : [];
   const above = Math.max(0, ...[...items, ...kept].map(({ score }) => score));
-  const sessions = spans.length === 0 ? [] : await sessionItems(store, spans, filterOf(options), { ...options, above });
+  const sessions = spans.length === 0 ? [] : await sessionItems(store, spans, filter, { ...options, above });
   const told = new Set(sessions.map(({ key }) => key));
   const found = [sessions.length === 0 ? [] : [plural(sessions.length, "session") + " of that time"], kept.length === 0 ? [] : [plural(kept.length, "memory", "memories")], [path]].flat().join("; ");
   // The sort is stable: of equals memories come first.
-  return { items: [...sessions, ...kept.filter(({ key }) => !told.has(key)), ...items].sort((a, b) => b.score - a.score), path: found, more };
+  return { ...about, items: [...sessions, ...kept.filter(({ key }) => !told.has(key)), ...items].sort((a, b) => b.score - a.score), path: found };
 }
 
 function filterOf({ project, session, branch, role, agent, since, until }: RecallOptions): PassageFilter {
@@ -84,12 +93,12 @@ function filterOf({ project, session, branch, role, agent, since, until }: Recal
   return Object.fromEntries(given);
 }
 
-async function itemsOf(store: Store, question: Question, passages: readonly Passage[], options: RecallOptions): Promise<Recalled[]> {
+async function itemsOf(store: Store, question: Question, passages: readonly (Passage & { readonly by?: FoundBy })[], options: RecallOptions): Promise<Recalled[]> {
   const origins = await originsOf(store, passages.map(({ event }) => event));
   const summaries = new Map<string, SessionSummary | undefined>();
   for (const id of origins) if (!summaries.has(id)) summaries.set(id, (await store.summary(id))?.summary);
   const query = parseQuery(question.text);
-  return passages.map(({ event, position, part, text, project, branch, score }, i) => {
+  return passages.map(({ event, position, part, text, project, branch, score, by }, i) => {
     const role = roleOf(event, event.payload);
     const session = origins[i]!;
     const push = branch === "" ? 1 : branch === options.own ? OWN_BRANCH : options.merged?.has(branch) === true ? MERGED : 1;
@@ -110,6 +119,7 @@ async function itemsOf(store: Store, question: Question, passages: readonly Pass
       role,
       speaker: event.type === "prompt" || event.type === "answer" ? event.payload.speaker : undefined,
       branch: branch === "" ? undefined : branch,
+      ...(by === undefined ? {} : { found_by: by }),
     };
   });
 }

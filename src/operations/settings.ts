@@ -1,4 +1,4 @@
-/** What the user has set for Tidemark itself, in `settings.json` of the state folder: where nothing is handed to agents, and where checkpoints are copied to. */
+/** What the user has set for Tidemark itself, in `settings.json` of the state folder: where nothing is handed to agents, and where checkpoints are copied to. Others write theirs by `writeSettings`. */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { TidemarkError } from "../base/errors.ts";
@@ -54,7 +54,8 @@ export function writeRemote(home: string, remote: RemoteSetting, unique: string)
   writeSettings(home, { remote }, unique);
 }
 
-function writeSettings(home: string, change: Readonly<Record<string, unknown>>, unique: string): void {
+/** Changes these and keeps the rest; what is undefined is taken out. */
+export function writeSettings(home: string, change: Readonly<Record<string, unknown>>, unique: string): void {
   const settings = { ...readSettings(home), ...change };
   const path = settingsFile(home);
   try {
@@ -70,7 +71,7 @@ export function settingsFile(home: string): string {
   return join(home, "settings.json");
 }
 
-function readSettings(home: string): Record<string, unknown> {
+export function readSettings(home: string): Record<string, unknown> {
   const path = settingsFile(home);
   try {
     const settings: unknown = JSON.parse(readFileSync(path, "utf8"));

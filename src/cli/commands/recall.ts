@@ -3,10 +3,11 @@ import { ago } from "../../base/age.ts";
 import { TidemarkError } from "../../base/errors.ts";
 import { printable } from "../../base/text.ts";
 import type { Role } from "../../event/text.ts";
+import { costOf, embedderOf, readEmbedder } from "../../operations/embedder.ts";
 import { likelyFor, type LikelyFile } from "../../operations/likely.ts";
 import { memories } from "../../operations/memories.ts";
 import { placeOf } from "../../operations/recall-memories.ts";
-import { recall, type Recalled, type RecallResult } from "../../operations/recall.ts";
+import { recall, type Recalled, type RecallOptions, type RecallResult } from "../../operations/recall.ts";
 import { sessionId } from "../../operations/sessions.ts";
 import { projectOf } from "../../worktree/project.ts";
 import { branchesOf } from "../../worktree/state.ts";
@@ -61,6 +62,7 @@ that hold a text to the top. "What was I doing last Tuesday afternoon?" brings t
       length: context.terminal.json ? 1600 : 480,
       merged,
       ahead: -new Date(context.now).getTimezoneOffset(),
+      ...meaningOf(context),
       progress: (done, total) => context.terminal.progress("taking in what was said", done, total),
       ...(own === undefined ? {} : { own }),
       ...(role === undefined ? {} : { role: role as Role }),
@@ -72,9 +74,10 @@ that hold a text to the top. "What was I doing last Tuesday afternoon?" brings t
       ...(typeof options["branch"] === "string" ? { branch: options["branch"] } : {}),
       ...(typeof options["agent"] === "string" ? { agent: options["agent"] } : {}),
     });
-    const { items, ...about } = result;
+    const { items, warnings, spent, ...about } = result;
+    for (const warning of warnings) context.terminal.warn(warning);
     const files = options["files"] === true ? await likelyFor(store, args.join(" "), { project: project ?? projectOf(context.cwd), now: context.now, limit: LIKELY, ...(own === undefined ? {} : { branch: own }) }) : [];
-    context.terminal.answer({ items: items.map(itemJson), ...about, ...(options["files"] === true ? { files } : {}) }, () => {
+    context.terminal.answer({ items: items.map(itemJson), ...about, ...(spent === undefined ? {} : { spent: spentJson(spent, context) }), ...(options["files"] === true ? { files } : {}) }, () => {
       say(context, result);
       if (options["files"] === true) sayFiles(context, files);
     });
@@ -89,6 +92,23 @@ function asOf(value: string | boolean | undefined, now: number): number | undefi
 }
 
 const DAY = 86_400_000;
+
+/** What is wrong with the setting is told, and words answer. */
+function meaningOf({ home, environment, terminal }: Context): Pick<RecallOptions, "meaning"> {
+  try {
+    const setting = readEmbedder(home);
+    return setting === undefined ? {} : { meaning: { embedder: embedderOf(setting, environment), clock: () => performance.now() } };
+  } catch (error) {
+    if (!(error instanceof TidemarkError)) throw error;
+    terminal.warn(`Found by words alone: ${error.message}`);
+    return {};
+  }
+}
+
+function spentJson(spent: NonNullable<RecallResult["spent"]>, { home }: Context): Record<string, number> {
+  const cost = costOf(spent.tokens, readEmbedder(home)?.price);
+  return { ...spent, ...(cost === undefined ? {} : { cost }) };
+}
 
 function itemJson({ key, valid_from, valid_to, recorded_at, role, speaker, branch, ...item }: Recalled): Record<string, unknown> {
   return { ...item, key: key ?? null, valid_from: iso(valid_from), valid_to: valid_to === undefined ? null : iso(valid_to), recorded_at: iso(recorded_at), role: role ?? null, speaker: speaker ?? null, branch: branch ?? null };
@@ -125,7 +145,7 @@ function say({ terminal, now }: Context, { items, path, left_out, more }: Recall
     const source = role === undefined ? undefined : sources[0];
     const where = source === undefined ? whatOf(item) : `${source.turn === 0 ? "" : `turn ${source.turn}, `}${item.speaker ?? role}`;
     const when = `${ago(role === undefined ? item.valid_from : recorded_at, now)}${branch === undefined ? "" : ` on ${branch}`}`;
-    terminal.line(`${terminal.style("cyan", shortId(source?.session ?? id))} ${printable(`${where}, ${when}${role === undefined ? staleness(item) : CHECKS[item.check]}`)}`);
+    terminal.line(`${terminal.style("cyan", shortId(source?.session ?? id))} ${printable(`${where}, ${when}${role === undefined ? staleness(item) : CHECKS[item.check]}${item.found_by === "meaning" ? ", by meaning" : ""}`)}`);
     for (const line of wrap(printable(statement), terminal.width - 2).split("\n")) terminal.line(`  ${line}`);
     terminal.line();
   }
