@@ -2,7 +2,7 @@
 -- Tables that FTS5 keeps for itself (words_…) are left out: they are those of the SQLite in use.
 
 -- log.db
-PRAGMA user_version = 4;
+PRAGMA user_version = 5;
 CREATE TABLE event (
   position INTEGER PRIMARY KEY,
   id       TEXT NOT NULL UNIQUE,
@@ -59,6 +59,9 @@ CREATE VIRTUAL TABLE passage_words USING fts5(body, names, content='', contentle
 CREATE VIRTUAL TABLE passage_vocabulary USING fts5vocab(passage_words, row);
 CREATE VIRTUAL TABLE passage_instance USING fts5vocab(passage_words, instance);
 CREATE TABLE passage_head (only INTEGER PRIMARY KEY CHECK (only = 1), position INTEGER NOT NULL) STRICT;
+CREATE TABLE vector_space (only INTEGER PRIMARY KEY CHECK (only = 1), name TEXT NOT NULL) STRICT;
+CREATE TABLE passage_vector (key INTEGER PRIMARY KEY, vector BLOB NOT NULL) STRICT;
+CREATE TRIGGER passage_vector_gone AFTER DELETE ON passage BEGIN DELETE FROM passage_vector WHERE key = old.key; END;
 
 -- objects.db
 PRAGMA user_version = 1;
