@@ -32,18 +32,25 @@ export function spaceOf({ name, dimension }: Pick<Embedder, "name" | "dimension"
   return `${name} ${dimension}`;
 }
 
+/** Looked up at a time: those that have one are passed over each time anew. */
+const PAGE = 16 * BATCH;
+
 /** Vectors for passages that have none, the newest first. What was embedded before a failure is kept. */
 export async function embedPassages(store: Store, embedder: Embedder, { ms, clock, timeout, progress }: Slice): Promise<Embedding> {
   const until = clock() + ms;
   let [texts, tokens] = [0, 0];
   for (;;) {
-    const { passages, left } = await store.withoutVector(spaceOf(embedder), BATCH);
-    if (left === 0 || passages.length === 0 || clock() >= until) return { texts, tokens, left };
-    const embedded = await embedder.embed(passages.map(({ text }) => text), timeout);
-    await store.putVectors(spaceOf(embedder), passages.map(({ position, part }, i) => ({ position, part, vector: embedded.vectors[i]! })));
-    texts += passages.length;
-    tokens += embedded.tokens;
-    progress?.(left - passages.length);
+    const { passages, left } = await store.withoutVector(spaceOf(embedder), PAGE);
+    if (passages.length === 0) return { texts, tokens, left };
+    for (let at = 0; at < passages.length; at += BATCH) {
+      if (clock() >= until) return { texts, tokens, left: left - at };
+      const batch = passages.slice(at, at + BATCH);
+      const embedded = await embedder.embed(batch.map(({ text }) => text), timeout);
+      await store.putVectors(spaceOf(embedder), batch.map(({ position, part }, i) => ({ position, part, vector: embedded.vectors[i]! })));
+      texts += batch.length;
+      tokens += embedded.tokens;
+      progress?.(left - at - batch.length);
+    }
   }
 }
 
