@@ -10,7 +10,7 @@ import { join } from "node:path";
 import type { Event } from "../../src/event/schema.ts";
 import { openSqliteStore } from "../../src/store/sqlite/store.ts";
 
-const [passages, dimension] = [Number(process.argv[2] ?? 100_000), Number(process.argv[3] ?? 384)];
+const [passages, dimension] = [Number(process.argv[2] ?? 20_000), Number(process.argv[3] ?? 384)];
 const ROUNDS = 7;
 
 const folder = mkdtempSync(join(tmpdir(), "tidemark-bench-"));

@@ -14,9 +14,12 @@ export function packed(vector: Float32Array): Int8Array {
 
 /** The cosine of the angle between two of one length. */
 export function cosine(a: Int8Array, b: Int8Array): number {
-  let [dot, aa, bb] = [0, 0, 0];
+  let dot = 0;
+  let aa = 0;
+  let bb = 0;
   for (let i = 0; i < a.length; i++) {
-    const [x, y] = [a[i]!, b[i]!];
+    const x = a[i]!;
+    const y = b[i]!;
     dot += x * y;
     aa += x * x;
     bb += y * y;

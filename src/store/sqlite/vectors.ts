@@ -7,8 +7,8 @@ import { passageFilter, readPassages } from "./passages.ts";
 
 type Decode = (rows: Row[]) => Stored[];
 
-/** How many are compared with a question, the newest: 100,000 of 384 numbers take some 0.2 s (bench/recall/vectors.ts). */
-const COMPARED = 100_000;
+/** How many are compared with a question, of the newest conversations: 20,000 of 384 numbers took 0.3 to 0.5 s on a busy machine (bench/recall/vectors.ts). */
+const COMPARED = 20_000;
 
 export function withoutVector(log: Prepared, decode: Decode, space: string, limit: number): { passages: (PassagePlace & { text: string })[]; left: number } {
   const same = spaceOf(log) === space;
