@@ -9,6 +9,7 @@
 import { contentWords, fours, framed, spelledLike } from "./recall-text.ts";
 import type { Question, Span } from "./question.ts";
 import { rarity } from "./ranking.ts";
+import { Tally, type Around, type Weights } from "./recall-tally.ts";
 import type { Passage } from "./store.ts";
 
 /** A passage's place: a conversation times SPACE, plus its place in that, 2 and up, with gaps where something was erased. */
@@ -35,7 +36,7 @@ export interface PassageSource {
   /** Passages in all, the filter apart. */
   readonly total: number;
   /** Keys of passages that hold one of these forms, the newest first, each times two plus one where it asks something. */
-  holding(forms: readonly string[], limit: number): number[];
+  holding(forms: readonly string[], limit: number): readonly number[];
   /** Names of those who speak, where the source names them. */
   speakers(): readonly string[];
   /** Passages of a span of time, the newest first. */
@@ -43,7 +44,7 @@ export interface PassageSource {
   /** Words that passages hold, in the form they are filed under, that begin like this one. */
   vocabulary(start: string): string[];
   /** As `holding`, of words in the form they are filed under. */
-  filedUnder(words: readonly string[], limit: number): number[];
+  filedUnder(words: readonly string[], limit: number): readonly number[];
   /** Those that pass the filter; unknown keys are left out. */
   list(keys: readonly Key[]): Listed[];
   /** The same with their texts, in the order asked for. */
@@ -93,7 +94,7 @@ const PER_SPAN = 400;
 interface Holding {
   /** What the word is worth. */
   readonly value: number;
-  readonly weights: ReadonlyMap<Key, number>;
+  readonly weights: Weights;
   /** The word, where it names someone who speaks. */
   readonly name?: string;
 }
@@ -113,14 +114,13 @@ export interface Ranking {
 }
 
 export function rankPassages(source: PassageSource, question: Question): Ranking {
-  const looked = lookUp(source, question);
+  const tally = new Tally();
+  const looked = lookUp(source, question, tally);
   const dated = question.spans.flatMap(({ from, to }) => source.within(from, to, PER_SPAN));
-  const sums = addTo(new Map(), looked.holding);
-  const others = lent(source, question, sums);
-  const holding = [...looked.holding, ...others];
-  const keys = new Set([...best(addTo(sums, others), LISTED), ...dated]);
+  const holding = [...looked.holding, ...lent(source, question, tally)];
+  const keys = new Set([...tally.best(LISTED), ...dated]);
   const found = dated.length === 0 ? looked.found : [...looked.found, `a named date ${dated.length.toLocaleString("en-US")}`];
-  const ranked = weigh(source.list([...keys]), question, { ...looked, holding }, looked.holding.length);
+  const ranked = weigh(source.list([...keys]), question, { ...looked, holding }, looked.holding.length, tally);
   return { ranked: byLetters(source, question, ranked), found };
 }
 
@@ -141,7 +141,7 @@ function byLetters(source: PassageSource, question: Question, ranked: readonly R
   return [...weighed.sort((a, b) => b.score - a.score), ...ranked.slice(BY_LETTERS)];
 }
 
-function lookUp(source: PassageSource, question: Question): Looked {
+function lookUp(source: PassageSource, question: Question, tally: Tally): Looked {
   const holding: Holding[] = [];
   const sessions = new Map<number, number>();
   const speakers = new Set(source.speakers().flatMap(wordsOfName));
@@ -158,61 +158,35 @@ function lookUp(source: PassageSource, question: Question): Looked {
     found.push(`${told} ${places.length.toLocaleString("en-US")}${places.length === PER_WORD ? " or more" : ""}`);
     if (places.length === 0 && !isName) continue;
     const value = share * rarity(Math.min(places.length, source.total), source.total);
-    holding.push({ value, weights: spread(places), ...(isName ? { name: word.text } : {}) });
+    holding.push({ value, weights: counted(tally, places, value), ...(isName ? { name: word.text } : {}) });
     for (const [conversation, count] of countBy(places, (place) => Math.floor(place / 2 / SPACE))) sessions.set(conversation, (sessions.get(conversation) ?? 0) + value * saturated(count, 1));
   }
   return { holding, sessions, found };
 }
 
-/** Each passage's weight for one word, from where it stands and what stands around. */
-function spread(places: readonly number[]): Map<Key, number> {
-  const weights = new Map<Key, number>();
-  const add = (key: Key, weight: number): void => void weights.set(key, (weights.get(key) ?? 0) + weight);
-  for (const place of places) {
-    const key = Math.floor(place / 2);
-    add(key, 1);
-    add(key + 1, BEFORE + (place % 2) * ASKED);
-    add(key - 1, AFTER);
-    add(key + 2, FAR);
-    add(key - 2, FAR);
-  }
-  return weights;
-}
+const STATED: Around = [[0, 1], [1, BEFORE], [-1, AFTER], [2, FAR], [-2, FAR]];
+const QUESTION: Around = [[0, 1], [1, BEFORE + ASKED], [-1, AFTER], [2, FAR], [-2, FAR]];
 
-function addTo(sums: Map<Key, number>, holding: readonly Holding[]): Map<Key, number> {
-  for (const { value, weights } of holding) for (const [key, weight] of weights) sums.set(key, (sums.get(key) ?? 0) + value * saturated(weight, 1));
-  return sums;
+/** Each passage's weight for one word, from where it stands and what stands around; its worth is added to the sums. */
+function counted(tally: Tally, places: readonly number[], value: number): Weights {
+  const weights = tally.spread(places, (place) => (place % 2 === 1 ? QUESTION : STATED));
+  tally.add(weights, (weight) => value * saturated(weight, 1));
+  return weights;
 }
 
 function saturated(weight: number, norm: number): number {
   return (weight * (K1 + 1)) / (weight + K1 * norm);
 }
 
-function best(sums: ReadonlyMap<Key, number>, count: number): Key[] {
-  const all = [...sums];
-  if (all.length > count * 4) {
-    // Sorting hundreds of thousands to take the first few hundred was half of the time: those below a bound are left out first.
-    const sample = all.filter((_, i) => i % Math.ceil(all.length / 2000) === 0).map(([, sum]) => sum).sort((a, b) => b - a);
-    const bound = sample[Math.min(sample.length - 1, Math.ceil((2 * count * sample.length) / all.length) + 8)]!;
-    const some = all.filter(([, sum]) => sum >= bound);
-    if (some.length >= count) return sorted(some).slice(0, count);
-  }
-  return sorted(all).slice(0, count);
-}
-
-function sorted(sums: [Key, number][]): Key[] {
-  return sums.sort((a, b) => b[1] - a[1] || b[0] - a[0]).map(([key]) => key);
-}
-
 /** Words that the best passages have in common and the question has not, weighed by how well those passages fit and how rare they are. */
-function lent(source: PassageSource, question: Question, sums: ReadonlyMap<Key, number>): Holding[] {
-  const lenders = best(sums, LENDERS);
-  const all = lenders.reduce((sum, key) => sum + sums.get(key)!, 0);
+function lent(source: PassageSource, question: Question, tally: Tally): Holding[] {
+  const lenders = new Map(tally.best(LENDERS).map((key) => [key, tally.sumOf(key)]));
+  const all = [...lenders.values()].reduce((sum, each) => sum + each, 0);
   const asked = new Set(question.words.flatMap(({ forms }) => forms));
   const shares = new Map<string, number>();
-  for (const { key, text } of source.read(lenders)) {
+  for (const { key, text } of source.read([...lenders.keys()])) {
     const words = contentWords(text);
-    for (const word of words) if (!asked.has(word)) shares.set(word, (shares.get(word) ?? 0) + sums.get(key)! / all / words.length);
+    for (const word of words) if (!asked.has(word)) shares.set(word, (shares.get(word) ?? 0) + lenders.get(key)! / all / words.length);
   }
   const candidates = [...shares].sort((a, b) => b[1] - a[1]).slice(0, LOOKED_UP).flatMap(([word, share]) => {
     const places = source.holding([word], COMMON);
@@ -221,18 +195,22 @@ function lent(source: PassageSource, question: Question, sums: ReadonlyMap<Key, 
   const chosen = candidates.sort((a, b) => b.share * b.worth - a.share * a.worth).slice(0, LENT);
   const total = chosen.reduce((sum, { share, worth }) => sum + share * worth, 0);
   const own = question.words.reduce((sum, { weight }) => sum + weight, 0);
-  return chosen.map(({ places, share, worth }) => ({ value: ((share * worth) / total) * own * LENT_WEIGHT * worth, weights: spread(places) }));
+  return chosen.map(({ places, share, worth }) => {
+    const value = ((share * worth) / total) * own * LENT_WEIGHT * worth;
+    return { value, weights: counted(tally, places, value) };
+  });
 }
 
 /** `own` of the words held are the question's; the rest were lent and say nothing about how much of it is covered. */
-function weigh(listed: readonly Listed[], question: Question, { holding, sessions }: Looked, own: number): Ranked[] {
+function weigh(listed: readonly Listed[], question: Question, { holding, sessions }: Looked, own: number, tally: Tally): Ranked[] {
+  const weights = tally.of(listed.map(({ key }) => key), holding.map((each) => each.weights));
   const mean = listed.reduce((sum, { words }) => sum + words, 0) / Math.max(1, listed.length);
   const possible = Math.max(1e-9, holding.slice(0, own).reduce((sum, { value }) => sum + value, 0));
-  const bases = listed.map(({ key, words, speaker }) => {
+  const bases = listed.map(({ words, speaker }, row) => {
     const norm = 1 - B + (B * words) / Math.max(1, mean);
     let [sum, covered] = [0, 0];
-    for (const [i, { value, weights, name }] of holding.entries()) {
-      const weight = (weights.get(key) ?? 0) + (name !== undefined && isSaidBy(speaker, name) ? SPEAKER : 0);
+    for (const [i, { value, name }] of holding.entries()) {
+      const weight = weights[i]![row]! + (name !== undefined && isSaidBy(speaker, name) ? SPEAKER : 0);
       if (weight === 0) continue;
       sum += value * saturated(weight, norm);
       if (i < own) covered += value;

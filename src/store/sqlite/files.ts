@@ -29,9 +29,18 @@ export class Prepared {
     return statement;
   }
 
+  /** Runs the body on one state of the database. Alone, each statement would find out anew what its index is made of. */
+  read<T>(body: () => T): T {
+    return this.#within("BEGIN", body);
+  }
+
   /** Runs the body in one writing transaction. The lock is taken at once, so it cannot fail half-way for being busy. */
   write<T>(body: () => T): T {
-    this.database.exec("BEGIN IMMEDIATE");
+    return this.#within("BEGIN IMMEDIATE", body);
+  }
+
+  #within<T>(begin: string, body: () => T): T {
+    this.database.exec(begin);
     try {
       const result = body();
       this.database.exec("COMMIT");

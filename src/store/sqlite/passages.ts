@@ -10,6 +10,7 @@ import { FIRST_PLACE, SPACE, type Key, type Listed, type PassageSource } from ".
 import type { PassageFilter, Position, Stored } from "../store.ts";
 import type { Row, SqlValue, Statement } from "./driver.ts";
 import type { Prepared } from "./files.ts";
+import type { PassageCache } from "./passage-cache.ts";
 import { EVENT_COLUMNS, unpack } from "./rows.ts";
 
 type Decode = (rows: Row[]) => Stored[];
@@ -81,9 +82,11 @@ function conversationOf(log: Prepared, event: Event, position: Position): { numb
 }
 
 /** What is said about passages that pass the filter. */
-export function passageSource(log: Prepared, decode: Decode, filter: PassageFilter): PassageSource {
+export function passageSource(log: Prepared, decode: Decode, filter: PassageFilter, cache: PassageCache): PassageSource {
+  cache.refresh(log);
   const { sql, values, joined } = passageFilter(filter);
-  const total = Number(log.sql("SELECT sum(passages) AS n FROM conversation").get()?.["n"] ?? 0);
+  const { total, speakers } = cache.about(() => ({ total: Number(log.sql("SELECT sum(passages) AS n FROM conversation").get()?.["n"] ?? 0), speakers: speakersOf(log) }));
+  const test = JSON.stringify([sql("key"), values]);
   const join = joined ? "CROSS JOIN passage ON passage.key = passage_words.rowid / 2" : "";
   const key = joined ? "passage.key" : "passage_words.rowid / 2";
   // As one text: a row for each place took four times as long as finding them.
@@ -97,8 +100,11 @@ export function passageSource(log: Prepared, decode: Decode, filter: PassageFilt
   const matching = (expression: string, limit: number): number[] => placesOf(match.get(expression, ...values, limit));
   return {
     total,
-    holding: (forms, limit) => matching(forms.map(quote).join(" OR "), limit),
-    speakers: () => speakersOf(log),
+    holding: (forms, limit) => {
+      const expression = forms.map(quote).join(" OR ");
+      return cache.places(`${limit} ${expression} ${test}`, () => matching(expression, limit));
+    },
+    speakers: () => speakers,
     within: (from, to, limit) =>
       log
         .sql(`SELECT key FROM passage WHERE time >= ? AND time < ? ${sql("passage.key")} ORDER BY time DESC LIMIT ?`)
@@ -112,7 +118,13 @@ export function passageSource(log: Prepared, decode: Decode, filter: PassageFilt
         .get(JSON.stringify(keys), ...values);
       return (JSON.parse(String(row?.["rows"] ?? "[]")) as [number, number, number, number, string][]).map(listed);
     },
-    read: (keys) => readPassages(log, decode, keys),
+    read: (keys) => {
+      const unknown = keys.filter((key) => cache.text(key) === undefined);
+      const found = new Map((unknown.length === 0 ? [] : readPassages(log, decode, unknown)).map((passage) => [passage.key, passage]));
+      const all = keys.flatMap((key) => cache.text(key) ?? found.get(key) ?? []);
+      for (const passage of found.values()) cache.keep(passage);
+      return all;
+    },
   };
 }
 

@@ -19,6 +19,7 @@ import { checkPassages, rebuildPassages } from "./check-passages.ts";
 import { checkIndex, checkLog, checkSummaryRows, rebuildIndex } from "./check.ts";
 import type { Row } from "./driver.ts";
 import { openFiles, type Files, type Prepared } from "./files.ts";
+import { PassageCache } from "./passage-cache.ts";
 import { dropVectors, near, putVectors, withoutVector } from "./vectors.ts";
 import { forgetPassages, passageHead, passageSource, takePassages } from "./passages.ts";
 import { EVENT_COLUMNS, pack, toStored, unpack } from "./rows.ts";
@@ -37,6 +38,7 @@ const SUMMARY_COLUMNS = "up_to, ended, body";
 class SqliteStore implements Store {
   readonly #files: Files;
   readonly #log: Prepared;
+  readonly #passages = new PassageCache();
   readonly #objects: Prepared;
   #closed = false;
 
@@ -233,7 +235,7 @@ class SqliteStore implements Store {
   }
 
   async recall(question: Question, filter: PassageFilter, limit: number): Promise<PassageAnswer> {
-    return guarded(() => recall(passageSource(this.#log, (rows) => this.#decode(rows), filter), question, limit));
+    return guarded(() => this.#log.read(() => recall(passageSource(this.#log, (rows) => this.#decode(rows), filter, this.#passages), question, limit)));
   }
 
   async withoutVector(space: string, limit: number): ReturnType<Store["withoutVector"]> {
@@ -323,6 +325,7 @@ class SqliteStore implements Store {
 
   /** A writing transaction; what was remembered during one that failed is forgotten with it. */
   #write<T>(body: () => T): T {
+    this.#passages.drop();
     try {
       return this.#log.write(body);
     } catch (error) {
