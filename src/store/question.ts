@@ -3,6 +3,7 @@
  * names, and whether it asks for a time. Pure, shared by every store. Nothing a person types is an error: operators are
  * words, and what cannot be looked up by words is looked for as it stands (recall.ts).
  */
+import { alike, formsOf } from "./english.ts";
 import { parseQuery } from "./ranking.ts";
 
 /** A span of time that a question names, [from, to) in milliseconds since 1970, UTC. */
@@ -17,6 +18,8 @@ export interface Word {
   readonly text: string;
   /** The same word in its other forms, itself first: "went" is asked for as "go". */
   readonly forms: readonly string[];
+  /** Other words of like meaning. */
+  readonly alike: readonly string[];
   readonly weight: number;
 }
 
@@ -39,10 +42,9 @@ const MOST_WORDS = 40;
 /** `ahead`: minutes that the clocks of whoever asks are ahead of UTC. */
 export function understand(text: string, now: number, ahead = 0): Question {
   const flat = text.replace(/\s+/g, " ").trim();
-  // "Ann's", "don't": the tokenizer would leave an s or t, which stands in every third sentence.
-  const query = parseQuery(flat.replace(/(\p{L})['\u2019](?:s|t|d|ll|m|re|ve)\b/giu, "$1"), MOST_WORDS);
+  const query = parseQuery(flat, MOST_WORDS);
   return {
-    words: (query?.terms ?? []).map(({ text: term, weight }) => ({ text: term, forms: formsOf(term), weight })),
+    words: (query?.terms ?? []).map(({ text: term, weight }) => ({ text: term, forms: formsOf(term), alike: alike(term), weight })),
     phrases: query?.phrases ?? [],
     spans: spansOf(flat, now + ahead * MINUTE).map(({ from, to, weight }) => ({ from: from - ahead * MINUTE, to: to - ahead * MINUTE, weight })),
     asksWhen: /^\W*(?:when|since when|how long|what (?:date|day|month|year|time)|which (?:date|day|month|year))\b/i.test(flat),
@@ -74,25 +76,6 @@ const TELLS = new RegExp(
   String.raw`\b(?:yesterday|today|tonight|tomorrow|ago|since|(?:last|next|this|past) (?:week|weekend|month|year|night|morning|summer|winter|spring|autumn|fall)|${DAYS}|${MONTHS.replace("|may|", "|")}|(?:19|20)\d\d|\d+ (?:hour|day|week|month|year)s?|days?|weeks?|months?|years?)\b`,
   "i",
 );
-
-/** Verbs and nouns whose forms no stemmer joins; written down from a grammar, the common ones. */
-const IRREGULAR = (
-  "be was were been|begin began begun|break broke broken|bring brought|build built|buy bought|catch caught|choose chose chosen|come came|deal dealt|do did done|draw drew drawn|" +
-  "drink drank drunk|drive drove driven|eat ate eaten|fall fell fallen|feel felt|fight fought|find found|fly flew flown|forget forgot forgotten|freeze froze frozen|give gave given|" +
-  "go went gone|grow grew grown|hang hung|hear heard|hide hid hidden|hold held|keep kept|know knew known|lead led|learn learnt|leave left|lend lent|lose lost|make made|mean meant|" +
-  "meet met|pay paid|ride rode ridden|ring rang rung|rise rose risen|run ran|see saw seen|seek sought|sell sold|send sent|shake shook shaken|shoot shot|sing sang sung|sink sank sunk|" +
-  "sit sat|sleep slept|speak spoke spoken|spend spent|stand stood|steal stole stolen|stick stuck|swim swam swum|take took taken|teach taught|think thought|throw threw thrown|" +
-  "understand understood|wake woke woken|wear wore worn|win won|write wrote written|child children kid kids|person people|man men|woman women|foot feet|tooth teeth|mouse mice|" +
-  "mother mom mum|father dad|life lives|wife wives|good better best|bad worse worst|index indices|vertex vertices|matrix matrices"
-)
-  .split("|")
-  .map((group) => group.split(" "));
-const FORMS = new Map<string, readonly string[]>(IRREGULAR.flatMap((group) => group.map((form) => [form, [form, ...group.filter((other) => other !== form)]] as const)));
-
-function formsOf(term: string): readonly string[] {
-  const known = FORMS.get(term);
-  return known ?? [term];
-}
 
 const MINUTE = 60_000;
 const HOUR = 3_600_000;

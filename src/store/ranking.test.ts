@@ -12,6 +12,11 @@ describe("parseQuery", () => {
     expect(terms("what is it")).toEqual(["what", "is", "it"]);
   });
 
+  test("leaves no single letter of a possessive or a contraction", () => {
+    expect(terms("Ann's retry, don't and they\u2019ll")).toEqual(["ann", "retry", "don"]);
+    expect(terms("plan s")).toEqual(["plan", "s"]);
+  });
+
   test("splits names into their parts and keeps them whole", () => {
     expect(terms("parseConfigFile")).toEqual(["parseconfigfile", "parse", "config", "file"]);
     expect(terms("session_state")).toEqual(["session", "state"]);

@@ -36,7 +36,8 @@ export function parseQuery(text: string, most = 24): Query | undefined {
   });
   const terms = new Map<string, number>();
   const add = (term: string, weight: number): void => void (term.length > 0 && terms.set(term, Math.max(weight, terms.get(term) ?? 0)));
-  const all = rest.match(/[\p{L}\p{N}_]+/gu) ?? [];
+  // "Ann's", "don't": an s or t would be left, which stands in every third sentence.
+  const all = rest.replace(/(\p{L})['\u2019](?:s|t|d|ll|m|re|ve)\b/giu, "$1").match(/[\p{L}\p{N}_]+/gu) ?? [];
   const content = all.filter((word) => !STOP.has(word.toLowerCase()));
   // "what is it" is a search too: better a poor answer than none.
   for (const word of content.length > 0 ? content : all) {

@@ -61,6 +61,8 @@ const AFTER = 0.05;
 const FAR = 0.2;
 const ASKED = 0.6;
 const SPEAKER = 0.5;
+/** What a word of like meaning is worth beside the one that was asked. */
+const ALIKE = 0.3;
 /** Saturation and length normalisation of BM25. */
 const K1 = 0.6;
 const B = 0.4;
@@ -88,7 +90,7 @@ const LETTERS = 0.5;
 /** Newest passages looked at for each word: an exact ranking up to there, and time that does not grow with the store. */
 const PER_WORD = 4000;
 /** Passages of which more than their words is looked at. */
-const LISTED = 300;
+const LISTED = 200;
 const PER_SPAN = 400;
 
 interface Holding {
@@ -117,7 +119,7 @@ export function rankPassages(source: PassageSource, question: Question): Ranking
   const tally = new Tally();
   const looked = lookUp(source, question, tally);
   const dated = question.spans.flatMap(({ from, to }) => source.within(from, to, PER_SPAN));
-  const holding = [...looked.holding, ...lent(source, question, tally)];
+  const holding = [...looked.holding, ...meant(source, question, tally), ...lent(source, question, tally)];
   const keys = new Set([...tally.best(LISTED), ...dated]);
   const found = dated.length === 0 ? looked.found : [...looked.found, `a named date ${dated.length.toLocaleString("en-US")}`];
   const ranked = weigh(source.list([...keys]), question, { ...looked, holding }, looked.holding.length, tally);
@@ -164,6 +166,18 @@ function lookUp(source: PassageSource, question: Question, tally: Tally): Looked
   return { holding, sessions, found };
 }
 
+/** Words that mean nearly what was asked: all that stand for one word count as one. */
+function meant(source: PassageSource, question: Question, tally: Tally): Holding[] {
+  const asked = new Set(question.words.flatMap(({ forms }) => forms));
+  return question.words.flatMap(({ alike, weight }) => {
+    const others = alike.filter((word) => !asked.has(word));
+    const places = others.length === 0 ? [] : source.holding(others, PER_WORD);
+    if (places.length === 0) return [];
+    const value = ALIKE * weight * rarity(Math.min(places.length, source.total), source.total);
+    return [{ value, weights: counted(tally, places, value) }];
+  });
+}
+
 const STATED: Around = [[0, 1], [1, BEFORE], [-1, AFTER], [2, FAR], [-2, FAR]];
 const QUESTION: Around = [[0, 1], [1, BEFORE + ASKED], [-1, AFTER], [2, FAR], [-2, FAR]];
 
@@ -201,7 +215,7 @@ function lent(source: PassageSource, question: Question, tally: Tally): Holding[
   });
 }
 
-/** `own` of the words held are the question's; the rest were lent and say nothing about how much of it is covered. */
+/** `own` of the words held are the question's; the rest were put in and say nothing about how much of it is covered. */
 function weigh(listed: readonly Listed[], question: Question, { holding, sessions }: Looked, own: number, tally: Tally): Ranked[] {
   const weights = tally.of(listed.map(({ key }) => key), holding.map((each) => each.weights));
   const mean = listed.reduce((sum, { words }) => sum + words, 0) / Math.max(1, listed.length);

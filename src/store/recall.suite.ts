@@ -31,6 +31,7 @@ export function recalling(check: Check): void {
   finds("a word in any case and form", "We migrated the tables", ["MIGRATING", "which table?"]);
   finds("a part of a camelCase name, and the whole", "call parseHTTPResponse twice", ["response", "parseHTTPResponse"]);
   finds("a part of a snake_case name or a path", "set max_retry_count in src/billing/invoice-lines.ts", ["retry", "src/billing/invoice-lines.ts"]);
+  finds("a word of like meaning", "we saw a film at the lake", ["movies"]);
   finds("an irregular form", "they went home and bought bread", ["who will go", "buy"]);
   finds("a run of Chinese, Japanese or Korean characters within a longer one", "これは日本語の文章です", ["日本語", "文章"]);
   finds("a word that was mistyped", "the reconciliation job failed", ["reconcilliation", "reconciliaton"]);
@@ -118,6 +119,21 @@ export function recalling(check: Check): void {
     expect(await store.checkIndex()).toEqual([]);
     await store.append([prompt("flute three", { session: "s3" })]);
     expect(await store.checkIndex(), "what is not taken in yet is no damage").toEqual([]);
+  });
+
+  check("what another handle takes in or erases holds for the next question of this one", async (open) => {
+    const [store, other] = [await open(), await open()];
+    const gone = prompt("flute secret");
+    await store.append([prompt("flute one"), gone]);
+    await takeAll(store);
+    expect((await recalled(store, "flute")).toSorted()).toEqual(["flute one", "flute secret"]);
+    await other.append([prompt("flute three", { session: "s3" })]);
+    await takeAll(other);
+    await other.erase([gone.id]);
+    expect((await recalled(store, "flute")).toSorted()).toEqual(["flute one", "flute three"]);
+    await store.append([prompt("flute four", { session: "s4" })]);
+    await takeAll(store);
+    expect((await recalled(store, "flute")).toSorted()).toEqual(["flute four", "flute one", "flute three"]);
   });
 
   check("what was erased is not recalled, and a rebuild gives the same passages", async (open) => {
