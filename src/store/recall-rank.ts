@@ -70,17 +70,17 @@ const B = 0.4;
 const SESSION = 0.2;
 const DATED = 0.6;
 /** Factors, more for each. */
-const COVERED = 0.3;
+const COVERED = 0.5;
 const NAMED = 0.35;
 const TELLS = 0.5;
 const ONLY_ASKS = -0.2;
 
 /** Of the first ranking so many passages lend so many words, which together weigh this share of the question's own. */
 const LENDERS = 8;
-const LENT = 8;
+const LENT = 6;
 const LENT_WEIGHT = 0.4;
 /** Words of theirs that are looked up, and in how many passages one may stand that says anything. */
-const LOOKED_UP = 12;
+const LOOKED_UP = 8;
 const COMMON = 1000;
 
 /** Passages that are looked at by groups of letters, and what holding all of the question's adds. */
