@@ -3,7 +3,9 @@
  * side, so a word that lends itself to its neighbours is a look-up for its page and additions; a map by passage took half
  * of the time of a question. Pure; knows nothing of what the weights mean.
  */
-import type { Key } from "./recall-rank.ts";
+
+/** A passage's place; those said one after the other follow each other by one. */
+type Key = number;
 
 /** Places side by side. A rare word in a large store touches a page for each place, so pages are small. */
 const PAGE = 16;

@@ -136,11 +136,12 @@ export function readPassages(log: Prepared, decode: Decode, keys: readonly Key[]
     )
     .all(JSON.stringify(keys));
   const stored = decode(log.sql(`SELECT ${EVENT_COLUMNS} FROM event WHERE position IN (SELECT value FROM json_each(?))`).all(JSON.stringify(rows.map((row) => row["position"]!))));
-  const events = new Map(stored.map(({ position, event }) => [position, event]));
+  // Split once: several pieces of a long text are often asked for together.
+  const events = new Map(stored.map(({ position, event }) => [position, { event, texts: passagesOf(event) }]));
   return rows.flatMap((row) => {
     const [position, part] = [Number(row["position"]), Number(row["part"])];
-    const event = events.get(position);
-    const text = event === undefined ? undefined : passagesOf(event)[part];
+    const { event, texts } = events.get(position) ?? {};
+    const text = texts?.[part];
     return event === undefined || text === undefined ? [] : [{ key: Number(row["key"]), event, position, part, text, project: String(row["project"]), branch: String(row["branch"]) }];
   });
 }
