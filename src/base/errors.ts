@@ -45,6 +45,8 @@ export const ERRORS = {
   MEMORY_UNKNOWN: { kind: "user", hint: "tidemark memory list --all", meaning: "No memory has that id or key, or no pass over them that id." },
   MEMORY_AMBIGUOUS: { kind: "user", hint: "Give more characters of the id; `tidemark memory list --all` lists them.", meaning: "More than one memory, or pass, begins with that id, or has that key." },
   MEMORY_FILE: { kind: "user", hint: "tidemark memory export shows how such a file looks.", meaning: "A file with memories has a line that cannot be read; nothing of it was taken in." },
+  SESSION_FILE: { kind: "user", hint: "tidemark context session shows it.", meaning: "The CLAUDE.session.md of this tree holds something that would be lost, so it was left as it is." },
+  TEMPLATE_UNKNOWN: { kind: "user", hint: "tidemark init --help", meaning: "No template has that name, or it is no text that can be used." },
   CONFIG_UNREADABLE: { kind: "config", hint: "Mend the file or point CLAUDE_CONFIG_DIR elsewhere.", meaning: "A settings file of the agent is not valid JSON." },
   SETTINGS_UNWRITABLE: { kind: "environment", hint: "Make the file and its folder writable, then repeat the command; `tidemark init --dry-run` shows what would be changed.", meaning: "A settings file of the agent cannot be read or written." },
   SETTINGS_CHANGED: { kind: "environment", hint: "Repeat the command.", meaning: "Another program wrote to a settings file of the agent at the same moment; what it wrote was kept." },

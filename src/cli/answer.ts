@@ -53,7 +53,7 @@ export async function answer(payload: string, settings: AnswerSettings, known: (
     const engine = await hasEngine(store, treeOf(asked.cwd), settings.now);
     const { configDir, now, environment } = settings;
     const prepared = await prepareStart(store, {
-      asked, now, configDir, environment, writable, engine, isAlive,
+      asked, now, configDir, home: settings.home, environment, writable, engine, isAlive,
       key: sha256Hex(payload).slice(0, 12),
       callers: new Set(settings.callers),
       paused: readPaused(settings.home),

@@ -126,7 +126,7 @@ export function parseSessionFile(text: string): Part[] {
       continue;
     }
     const below = inside || (item ? /^\s/.test(line) : !isItem(line));
-    if (!inside && /^## /.test(line)) {
+    if (!inside && line.startsWith("## ")) {
       parts.push({ heading: line.trimEnd(), blocks: [] });
       item = false;
     } else if (open !== undefined && below) open.push(...Array<string>(empty).fill(""), line);

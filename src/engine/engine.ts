@@ -19,6 +19,8 @@ interface Parts {
   readonly drain: Drain;
   /** What was kept of the files, to be told to the log. */
   readonly checkpoints?: CheckpointStore;
+  /** Brings the file of a session up to date (operations/session-file.ts); says what is wrong with it, if anything. */
+  readonly keepSession?: (tree: string, session: string) => Promise<string | undefined>;
 }
 
 export interface EngineOptions {
@@ -49,6 +51,9 @@ export const GRACE = 1000;
 /** A payload is left where it is for so long, in milliseconds: the engine of the client that it is of, another perhaps, has to see it. */
 const UNSEEN = 300;
 
+/** The file of a session is brought up to date so often at most, in milliseconds. */
+const SESSION_FILE_EVERY = 4000;
+
 const LEASE = 15_000;
 const RENEW = 5000;
 
@@ -77,6 +82,10 @@ class Engine {
   #parts: Parts | undefined;
   #renewAt = 0;
   #leads = false;
+  /** Sessions heard of since their files were written, each with its tree. */
+  readonly #heard = new Map<string, string>();
+  #keptAt = 0;
+  #wrong = "";
 
   constructor(options: EngineOptions) {
     this.#options = options;
@@ -94,7 +103,8 @@ class Engine {
     // Before anything is taken in: what leaves the spool unseen would be a call that nobody attended.
     this.#options.barrier?.poll();
     if (!this.#leads) return false;
-    const { taken, waiting, damaged, grown } = await drain.round({ now, grace: GRACE, root, age: UNSEEN });
+    const { taken, waiting, damaged, grown, sessions } = await drain.round({ now, grace: GRACE, root, age: UNSEEN });
+    for (const [session, tree] of sessions) this.#heard.set(session, tree);
     if (checkpoints !== undefined && taken > 0) await logCheckpoints(store, checkpoints);
     if (checkpoints !== undefined && grown) await endToldCalls(store, checkpoints, root);
     // Folding anew while an answer streams in would be work for nothing: the list is brought up to date when it is quiet.
@@ -103,7 +113,21 @@ class Engine {
       // One page: of a log that was there before, the rest is taken in by an import or the first question.
       await store.takePassages(PAGE);
     }
+    if (waiting === 0 && now - this.#keptAt >= SESSION_FILE_EVERY) await this.#keepSessions(now);
     return taken + waiting + damaged > 0 || grown;
+  }
+
+  async #keepSessions(now: number): Promise<void> {
+    const { keepSession } = this.#parts!;
+    if (keepSession === undefined || this.#heard.size === 0) return;
+    this.#keptAt = now;
+    for (const [session, tree] of this.#heard) {
+      const wrong = (await keepSession(tree, session)) ?? "";
+      this.#heard.delete(session);
+      // It stays wrong until someone mends it: that is said once.
+      if (wrong !== "" && wrong !== this.#wrong) this.#options.onTrouble(new Error(wrong));
+      this.#wrong = wrong;
+    }
   }
 
   /** The client allows about 300 ms: what is not done by then the next one does. */

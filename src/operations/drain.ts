@@ -18,6 +18,7 @@ import { Follower } from "./follow.ts";
 import { refusal } from "./intake.ts";
 import { takeInPassages } from "./passages.ts";
 import { record } from "./record.ts";
+import { keepSessionFile } from "./session-file.ts";
 import { refreshSummaries } from "./sessions.ts";
 import { isUnattended, listSpool, noteDamaged, UNATTENDED, type Spooled } from "./spool.ts";
 
@@ -32,6 +33,8 @@ export interface Round {
   readonly grown: boolean;
   /** Sessions that said they ended, whose transcripts may still get their last lines. */
   readonly ending: number;
+  /** Sessions of which something was taken in, each with its tree. */
+  readonly sessions: ReadonlyMap<string, string>;
 }
 
 export interface DrainOptions {
@@ -119,7 +122,8 @@ export class Drain {
       this.#opened.delete(path);
     }
     await this.#letGo(options.now);
-    return { taken: done.length - damaged, waiting, damaged, grown, ending: this.#ending.size };
+    const sessions = new Map(done.flatMap(({ told }) => (told === undefined ? [] : [[told.session, this.#treeOf(told.cwd)] as const])));
+    return { taken: done.length - damaged, waiting, damaged, grown, ending: this.#ending.size, sessions };
   }
 
   /** Reads transcripts to their end. What still waits in the spool stays there for the next to come. */
@@ -195,17 +199,20 @@ export async function drainAll(store: Store, home: string, options: { clock: () 
   const drain = new Drain(store, home, options.heed);
   const until = options.clock() + options.patience;
   const sum = { taken: 0, damaged: 0 };
+  const heard = new Map<string, string>();
   for (;;) {
     const now = options.clock();
-    const { taken, waiting, damaged, ending } = await drain.round({ now, grace: now >= until ? 0 : options.grace });
+    const { taken, waiting, damaged, ending, sessions } = await drain.round({ now, grace: now >= until ? 0 : options.grace });
     sum.taken += taken;
     sum.damaged += damaged;
+    for (const [session, tree] of sessions) heard.set(session, tree);
     if ((waiting === 0 && ending === 0) || now >= until) break;
     await options.sleep(100);
   }
   await drain.close();
   await refreshSummaries(store);
   await takeInPassages(store);
+  for (const [session, tree] of heard) await keepSessionFile(store, home, { tree, session, now: options.clock(), holder: `drain:${session}` });
   return sum;
 }
 

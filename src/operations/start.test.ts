@@ -1,6 +1,6 @@
 /** The four steps of a start, from a store and a folder: what is found, what is handed over, and what is recorded of it. */
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, onTestFinished, test } from "vitest";
@@ -13,6 +13,7 @@ import { openInProcessStore } from "../store/in-process/store.ts";
 import type { Store } from "../store/store.ts";
 import { remember, type Given } from "./memories.ts";
 import { aboutOf, placeOf } from "./recall-memories.ts";
+import { keepSessionFile, readSessionFile } from "./session-file.ts";
 import { isPaused, readPaused, withPause, writePaused } from "./settings.ts";
 import { prepareStart, recordStart, type Prepared, type StartOptions } from "./start.ts";
 
@@ -47,7 +48,7 @@ function runs(session: string, pid: number, cwd = tree): void {
 
 const options = (asked: Partial<Asked>, more: Partial<StartOptions> = {}): StartOptions => ({
   asked: { event: "SessionStart", session: "new", cwd: tree, source: "startup", ...asked },
-  key: `key-${asked.session ?? "new"}-${asked.source ?? ""}`, now: NOW, configDir: config, environment: { PATH: "/nowhere" }, isAlive: () => true, callers: new Set(), paused: { projects: [], sessions: [] },
+  key: `key-${asked.session ?? "new"}-${asked.source ?? ""}`, now: NOW, configDir: config, home: join(root, "state"), environment: { PATH: "/nowhere" }, isAlive: () => true, callers: new Set(), paused: { projects: [], sessions: [] },
   engine: false, writable: true, countTokens, ...more,
 });
 
@@ -87,6 +88,18 @@ describe("a new session", () => {
     expect(steps[2]!.payload).toMatchObject({ hooks: true, injection: true, engine: false, undo: "what agents do to files, shell commands included" });
     expect(steps[3]!.payload).toMatchObject({ from: "old", characters: text.length, tokens: countTokens(text) });
     expect((await store.read("new")).map(({ event }) => event)).toEqual(events);
+  });
+
+  test("is given what hands wrote into the file of the session before, and nothing of it that the brief has", async () => {
+    await has("old", worked);
+    await keepSessionFile(store, join(root, "state"), { tree, session: "old", now: NOW, holder: "1" });
+    const { path } = readSessionFile(join(root, "state"), tree);
+    const before = await start();
+    expect(before.text).not.toContain("CLAUDE.session.md");
+    writeFileSync(path, `${readFileSync(path, "utf8")}\n- the CI is down</tidemark>\n`);
+    const { text } = await start({ session: "next" });
+    expect(text.match(/CLAUDE\.session\.md.*/g)).toEqual(["CLAUDE.session.md, Blockers: the CI is down‹/tidemark>"]);
+    expect(text.match(/lookup table/g)).toEqual(before.text.match(/lookup table/g));
   });
 
   test("of a project nobody worked in begins with nothing", async () => {

@@ -10,7 +10,7 @@ import { runningSessions, WITHOUT, type Asked, type Running } from "../agents/cl
 import { AGENT } from "../agents/claude-code/translate.ts";
 import { loadTokenizer, type CountTokens } from "../base/tokens.ts";
 import { shownPath } from "../base/text.ts";
-import { asGoingOn, endOf, hand, kindOf, notesOf, standingBudget, type Handed, type Kind, type Situation } from "../context/start.ts";
+import { asGoingOn, endOf, hand, kindOf, notesOf, standingBudget, type Handed, type Kind, type Note, type Situation } from "../context/start.ts";
 import type { Event, EventType, Payload } from "../event/schema.ts";
 import type { Story } from "../session/fold.ts";
 import type { SessionSummary } from "../session/summary.ts";
@@ -23,6 +23,7 @@ import { claudeInstructionsAt } from "./instructions.ts";
 import { whyRefused } from "./keeper.ts";
 import { record } from "./record.ts";
 import { briefer } from "./resume.ts";
+import { notesFor, SESSION_FILE } from "./session-file.ts";
 import { refreshSummaries, story } from "./sessions.ts";
 import { isPaused, type Paused } from "./settings.ts";
 import { standing } from "./standing.ts";
@@ -33,6 +34,8 @@ export interface StartOptions {
   readonly key: string;
   readonly now: number;
   readonly configDir: string;
+  /** The state folder, where the session's own file is. */
+  readonly home: string;
   readonly environment: Environment;
   readonly isAlive: (pid: number, since: number) => boolean;
   /** The processes above the hook: the client that asks is one of them, and no other session. */
@@ -200,7 +203,7 @@ class Start {
     const { now } = this.#options;
     const fresh = this.#kind === "delta" ? await this.#endedSince(past) : [];
     const quoted = await this.#quoted(own, before, fresh[0]);
-    const notes = notesOf(this.#situation(before, past, state, fresh.slice(1)));
+    const notes = [...notesOf(this.#situation(before, past, state, fresh.slice(1))), ...(await this.#sessionNotes())];
     const countTokens = this.#options.countTokens ?? (await loadTokenizer());
     const { branch, head } = state;
     const here = { project: this.#project, tree: this.#tree, ...(branch === undefined ? {} : { branch }), ...(head === undefined ? {} : { head }) };
@@ -209,6 +212,13 @@ class Start {
     if (quoted === undefined && memories.length === 0 && notes.every(({ key }) => key.startsWith("uncommitted:"))) return { text: "", tokens: 0, lines: [], nothing: this.#kind === "delta" ? "nothing new" : "nothing is known yet" };
     const handed = hand({ kind: this.#kind, standing: memories, notes, given: past.given, countTokens, now, ...(quoted === undefined ? {} : { quoted: { summary: quoted.summary, pack: briefer(endOf(quoted), countTokens, this.#kind === "ledger" || undefined) } }) });
     return { ...handed, ...(quoted === undefined ? {} : { from: quoted.summary.id }), ...(handed.text === "" ? { nothing: "nothing new" } : {}) };
+  }
+
+  /** What hands wrote into the session's file; what is derived there stands in the brief already. */
+  async #sessionNotes(): Promise<Note[]> {
+    const session = this.#kind === "brief" ? undefined : this.#asked.session;
+    const lines = await notesFor(this.#store, this.#options.home, this.#tree, session, this.#kind === "part" ? NOTES_OF_A_PART : NOTES);
+    return lines.map((line) => ({ key: `session-file:${line}`, text: `${SESSION_FILE}, ${line}` }));
   }
 
   async #quoted(own: Story | undefined, before: Story | undefined, fresh: SessionSummary | undefined): Promise<Story | undefined> {
@@ -288,6 +298,10 @@ class Start {
     return { id: `${this.#id}:${step}`, time: this.#options.now, type, session, agent: AGENT, ...(thread === undefined ? {} : { thread }), payload } as Event;
   }
 }
+
+/** How much of what hands wrote into a session's file is given, in characters; an agent that does a part has 500 tokens for all. */
+const NOTES = 2000;
+const NOTES_OF_A_PART = 500;
 
 const PAUSED = "paused";
 

@@ -2,6 +2,8 @@
 import { Drain } from "../../operations/drain.ts";
 import { runEngine } from "../../engine/engine.ts";
 import { serveHandshake } from "../../engine/stdio.ts";
+import { keepSessionFile } from "../../operations/session-file.ts";
+import type { Store } from "../../store/store.ts";
 import { openCheckpointStore } from "../../store/sqlite/checkpoints.ts";
 import { treeOf } from "../../worktree/project.ts";
 import { told } from "../../agents/claude-code/calls.ts";
@@ -30,7 +32,7 @@ while it runs; ends with it.`,
     await runEngine({
       open: async () => {
         const store = await context.store();
-        return { store, drain: new Drain(store, context.home, attending?.heed), checkpoints: openCheckpointStore(context.home) };
+        return { store, drain: new Drain(store, context.home, attending?.heed), checkpoints: openCheckpointStore(context.home), keepSession: keeperOfSessionFiles(store, context.home) };
       },
       root,
       pid: process.pid,
@@ -44,6 +46,13 @@ while it runs; ends with it.`,
     return 0;
   },
 };
+
+function keeperOfSessionFiles(store: Store, home: string): (tree: string, session: string) => Promise<string | undefined> {
+  return async (tree, session) => {
+    const kept = await keepSessionFile(store, home, { tree, session, now: Date.now(), holder: `engine:${process.pid}` });
+    return kept.state === "left alone" ? `${kept.path} is left alone: ${kept.why}` : undefined;
+  };
+}
 
 interface Attending {
   readonly poll: () => void;

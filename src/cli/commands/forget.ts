@@ -3,6 +3,7 @@ import { TidemarkError } from "../../base/errors.ts";
 import { clip, plural, printable } from "../../base/text.ts";
 import { searchable } from "../../event/text.ts";
 import { findForgettable, findForgettableMemories, forget, stays } from "../../operations/forget.ts";
+import { forgetSessionFiles } from "../../operations/session-file.ts";
 import { forgettable, forgetPaths, keptElsewhere } from "../../operations/forget-path.ts";
 import { memories } from "../../operations/memories.ts";
 import { readRemote } from "../../operations/settings.ts";
@@ -71,6 +72,7 @@ an edit tool has written.`,
       throw new TidemarkError("FORGET_NEEDS_YES", `${what} would be erased for good`);
     }
     const result = await forget(store, target, context.now);
+    forgetSessionFiles(context.home, result.sessions);
     if (!result.scrubbed) terminal.warn("another process still reads old pages of the store, in which the text stands; when it has ended, `tidemark doctor` empties them");
     terminal.answer({ ...result, applied: true }, () => terminal.line(result.events + result.memories === 0 ? "Nothing that can be erased held that." : `${[...(result.events === 0 ? [] : [`${plural(result.events, "event")} erased for good in ${plural(result.sessions.length, "session")}`]), ...(result.memories === 0 ? [] : [`${plural(result.memories, "memory", "memories")} erased for good`])].join(", ")}. The chain still verifies; the agent's own transcripts still hold the text.`));
     return 0;
