@@ -7,6 +7,7 @@ import { AGENTS, contextAt, type AgentContext, type AgentName, type ContextFile 
 import type { CommandSpec, Context } from "../command.ts";
 import { userHome } from "../environment.ts";
 import { aboutVersions } from "../instruction-versions.ts";
+import { aboutSessionFile } from "../session-file.ts";
 import { wrap } from "../terminal.ts";
 
 export const command: CommandSpec = {
@@ -31,13 +32,17 @@ Every version of these files is kept: "context log FILE" lists them with who mad
 what changed from one to the other (the last two, where none is named), "context restore FILE N" brings one back, keeping
 the present one first. (A folder of such a name is ./log.)
 
+"context session" shows CLAUDE.session.md: goal, plan, decisions, dead ends and blockers of the session in this tree, kept up
+to date while it works. Edit it at the path that is shown: what you change, add or delete stays as you leave it.
+
 The data is {agent, from, open, files: [{path, kind, reason, tokens, bytes, warnings: [{code, line, message}], imported_by,
 opened_for, paths}], tokens, others: [{path, warnings}]}; kind is managed, user, project, local or auto; others are not
 loaded. Of log it is {path, versions: [{n, time, by, agent, sessions, turn, checkpoint, bytes, added, removed, missing}]},
-by being agent, outside, restore or seen; of diff {path, a, b, patch}; of restore {path, n, written}.`,
+by being agent, outside, restore or seen; of diff {path, a, b, patch}; of restore {path, n, written}; of session {path, session, text, left_alone}.`,
   run: async ({ args, options }, context) => {
     const [verb, ...rest] = args;
     if (verb === "log" || verb === "diff" || verb === "restore") return aboutVersions(verb, rest, context);
+    if (verb === "session") return aboutSessionFile(rest, context);
     if (rest.length > 0) throw new TidemarkError("BAD_VALUE", `context takes one path, or log, diff or restore and a file, not "${args.join(" ")}"`);
     const [agent, version] = agentNamed(String(options["agent"]));
     const from = options["from"];
