@@ -30,7 +30,7 @@ export function findTemplate(tree: string, name: string): Template {
   if (own.includes(name)) return { name, ...ownTemplate(tree, name) };
   const text = sessionTemplate(name);
   if (text !== undefined) return { name, text };
-  throw new TidemarkError("TEMPLATE_UNKNOWN", `There is no template "${name}"`, { hint: `One of ${[...TEMPLATE_NAMES, ...own].join(", ")}, or your own: ${FOLDER}/NAME.md` });
+  throw new TidemarkError("TEMPLATE_UNKNOWN", `There is no template "${name}"`, { hint: `One of ${[...TEMPLATE_NAMES, ...own].join(", ")}, or a file of your own in ${FOLDER}` });
 }
 
 /** A link may lead anywhere, on each part of the way. */

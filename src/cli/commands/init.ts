@@ -24,8 +24,8 @@ What changes is shown, the bytes from before are kept, and "tidemark uninstall" 
 touched. Running it again changes nothing, or brings the entries up to date after Tidemark or Node has moved.
 
 With --template the next session in this tree begins with a CLAUDE.session.md of that kind: goal, plan and questions. It lies
-in the state folder; "tidemark context session" shows it. Your own templates are .tidemark/templates/NAME.md in the repository;
-one of those is shown before anything else, since whoever wrote the repository wrote it. Nothing is overwritten.
+in the state folder; "tidemark context session" shows it. Your own templates are Markdown files in .tidemark/templates of the
+repository; such a file is shown when it is used, since whoever wrote the repository wrote it. Nothing is overwritten.
 
 In CI, and where no agent is found, nothing is changed and the plan is shown.`,
   run: async ({ options }, context) => {
