@@ -18,7 +18,7 @@ describe.each(["197 main", "330 main"] as const)("after the recorded session %s"
     await extractNew(store, { now: NOW - 500, ms: 60_000, clock: () => 0, holder: "test" });
     const begin = async (source: string, now: number): Promise<string> => {
       const prepared = await prepareStart(store, {
-        asked: { event: "SessionStart", session: "new", cwd: project, source }, key: source, now, configDir: scratch(), environment: { PATH: "/nowhere" },
+        asked: { event: "SessionStart", session: "new", cwd: project, source }, key: source, now, home: scratch(), configDir: scratch(), environment: { PATH: "/nowhere" },
         isAlive: () => true, callers: new Set(), paused: { projects: [], sessions: [] }, engine: false, writable: true, countTokens,
       });
       await recordStart(store, prepared);
