@@ -8,18 +8,14 @@ import { join } from "node:path";
 import { afterAll, describe, expect, onTestFinished, test } from "vitest";
 import { claudeInstructionsAt, DISK } from "../../src/operations/instructions.ts";
 import { LAYOUTS } from "../instruction-layouts.ts";
-import { clients, world } from "./client.ts";
+import { world } from "./client.ts";
 import { given, named, startOf } from "./instructions.ts";
+import { presentClients } from "./present.ts";
 
 const FIXTURE = join(import.meta.dirname, "../fixtures/claude-code/instructions.json");
-const found = await clients();
 const recorded: Record<string, Record<string, { given: string[]; listed: string[] }>> = {};
 
-for (const client of found) {
-  if ("missing" in client) {
-    describe.skip(`${client.version}: ${client.missing}`, () => void test("everything", () => {}));
-    continue;
-  }
+for (const client of await presentClients()) {
   describe(client.version, () => {
     test.each(LAYOUTS)("$name", async (layout) => {
       const w = await world(client, onTestFinished);
