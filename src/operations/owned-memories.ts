@@ -4,6 +4,7 @@
  */
 import { TidemarkError } from "../base/errors.ts";
 import { sha256Hex } from "../base/hash.ts";
+import type { MemoryState } from "../memory/fold.ts";
 import { type Change, type Fields, type Memory } from "../memory/model.ts";
 import { parseQuery } from "../store/ranking.ts";
 import type { Store } from "../store/store.ts";
@@ -31,9 +32,12 @@ export interface Owned {
 
 /** In the order in which they were added. */
 export async function ownedMemories(store: Store): Promise<Owned[]> {
-  const state = await memories(store);
-  const times = new Map(state.passes.map(({ id, recorded }) => [id, recorded]));
-  return [...state.memories.values()].filter(isOwned).map((memory) => shown(memory, times));
+  return ownedIn(await memories(store));
+}
+
+function ownedIn({ memories: all, passes }: MemoryState): Owned[] {
+  const times = new Map(passes.map(({ id, recorded }) => [id, recorded]));
+  return [...all.values()].filter(isOwned).map((memory) => shown(memory, times));
 }
 
 function isOwned({ scope, status }: Memory): boolean {
@@ -107,7 +111,7 @@ export async function changeOwned(store: Store, id: string, { text, metadata }: 
 /** One pass for all of them. `id`: the one that must be among them; throws MEMORY_UNKNOWN where it is not. */
 export async function endOwned(store: Store, isMeant: (memory: Owned) => boolean, now: number, id?: string): Promise<number> {
   const state = await memories(store);
-  const going = (await ownedMemories(store)).filter(isMeant);
+  const going = ownedIn(state).filter(isMeant);
   if (id !== undefined && going.length === 0) throw unknown(id);
   const changes = going.map((each): Change => ({ id: each.id, was: { status: "active" }, now: { status: "ended", valid_to: Math.max(now, each.created) } }));
   await recordPass(store, changes, { by: "user", what: "delete", now, state });
