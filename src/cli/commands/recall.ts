@@ -8,23 +8,21 @@ import { likelyFor, type LikelyFile } from "../../operations/likely.ts";
 import { memories } from "../../operations/memories.ts";
 import { placeOf } from "../../operations/recall-memories.ts";
 import { recall, type Recalled, type RecallOptions, type RecallResult } from "../../operations/recall.ts";
-import { sessionId } from "../../operations/sessions.ts";
 import { projectOf } from "../../worktree/project.ts";
 import { branchesOf } from "../../worktree/state.ts";
 import type { CommandSpec, Context } from "../command.ts";
 import { iso } from "../format.ts";
-import { count, project as projectOption, time } from "../options.ts";
+import { count, time } from "../options.ts";
 import { wrap } from "../terminal.ts";
+import { WHERE, whichTexts } from "../which-texts.ts";
 import { shortId } from "./sessions.ts";
 
-const ROLES = ["user", "assistant", "system"];
+const ROLES: readonly Role[] = ["user", "assistant", "system"];
 
 export const command: CommandSpec = {
   args: "<question...>",
   options: [
-    { flags: "--here", text: "only the project this directory belongs to" },
-    projectOption,
-    { flags: "--session <id>", text: "only this session" },
+    ...WHERE,
     { flags: "--branch <name>", text: "only sessions that began on this branch" },
     { flags: "--role <role>", text: "only words of user, assistant or system" },
     { flags: "--agent <name>", text: "only sessions of this agent" },
@@ -44,12 +42,8 @@ first, then those of branches it holds. Any text will do; nothing you type is an
 that hold a text to the top. "What was I doing last Tuesday afternoon?" brings the sessions of that time. For a request --files adds files that it will probably change. What tools printed is found by \`tidemark search\`.`,
   run: async ({ args, options }, context) => {
     const store = await context.caughtUp();
-    const role = options["role"];
-    if (role !== undefined && !ROLES.includes(String(role))) throw new TidemarkError("BAD_VALUE", `--role takes ${ROLES.join(", ")}, not "${String(role)}"`);
-    const since = time(options["since"], "--since", context.now);
-    const until = time(options["until"], "--until", context.now);
-    const project = options["here"] === true ? projectOf(context.cwd) : typeof options["project"] === "string" ? projectOf(options["project"]) : undefined;
-    const session = typeof options["session"] === "string" ? await sessionId(store, options["session"]) : undefined;
+    const texts = await whichTexts(store, options, context, ROLES);
+    const { project } = texts;
     const { own, merged } = await branchesOf(context.cwd, context.environment);
     const at = asOf(options["asOf"], context.now);
     // Words of one session, branch, role or agent are asked for: a memory is none of these.
@@ -65,14 +59,10 @@ that hold a text to the top. "What was I doing last Tuesday afternoon?" brings t
       ...meaningOf(context),
       progress: (done, total) => context.terminal.progress("taking in what was said", done, total),
       ...(own === undefined ? {} : { own }),
-      ...(role === undefined ? {} : { role: role as Role }),
-      ...(project === undefined ? {} : { project }),
-      ...(session === undefined ? {} : { session }),
-      ...(since === undefined ? {} : { since }),
-      ...(until === undefined && at === undefined ? {} : { until: Math.min(until ?? Infinity, at ?? Infinity) }),
+      ...texts,
+      ...(at === undefined ? {} : { until: Math.min(texts.until ?? Infinity, at) }),
       ...(narrowed ? {} : { memories: { state: await memories(store), here, ...(at === undefined ? {} : { at }) } }),
       ...(typeof options["branch"] === "string" ? { branch: options["branch"] } : {}),
-      ...(typeof options["agent"] === "string" ? { agent: options["agent"] } : {}),
     });
     const { items, warnings, spent, ...about } = result;
     for (const warning of warnings) context.terminal.warn(warning);

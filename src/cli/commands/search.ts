@@ -1,25 +1,22 @@
 /** `tidemark search`: words in everything that was said and shown. */
-import { TidemarkError } from "../../base/errors.ts";
 import { clip, printable } from "../../base/text.ts";
 import type { Role } from "../../event/text.ts";
 import { searchSessions, type FoundText } from "../../operations/search.ts";
-import { listSessions, sessionId } from "../../operations/sessions.ts";
+import { listSessions } from "../../operations/sessions.ts";
 import { matches, parseQuery } from "../../store/ranking.ts";
-import { projectOf } from "../../worktree/project.ts";
 import type { CommandSpec, Context } from "../command.ts";
 import { age, iso } from "../format.ts";
-import { count, project as projectOption, time } from "../options.ts";
+import { count } from "../options.ts";
 import { columnWidth, wrap } from "../terminal.ts";
+import { WHERE, whichTexts } from "../which-texts.ts";
 import { shortId } from "./sessions.ts";
 
-const ROLES = ["user", "assistant", "tool", "system"];
+const ROLES: readonly Role[] = ["user", "assistant", "tool", "system"];
 
 export const command: CommandSpec = {
   args: "<query...>",
   options: [
-    { flags: "--here", text: "only the project this directory belongs to" },
-    projectOption,
-    { flags: "--session <id>", text: "only this session" },
+    ...WHERE,
     { flags: "--role <role>", text: "only words of user, assistant, tool or system" },
     { flags: "--tool <name>", text: "only calls of this tool" },
     { flags: "--agent <name>", text: "only sessions of this agent" },
@@ -36,22 +33,11 @@ their parts ("parse config" finds parseConfigFile). Put words in double quotes t
   run: async ({ args, options }, context) => {
     const store = await context.caughtUp();
     const query = args.join(" ");
-    const role = options["role"];
-    if (role !== undefined && !ROLES.includes(String(role))) throw new TidemarkError("BAD_VALUE", `--role takes ${ROLES.join(", ")}, not "${String(role)}"`);
-    const since = time(options["since"], "--since", context.now);
-    const until = time(options["until"], "--until", context.now);
-    const project = options["here"] === true ? projectOf(context.cwd) : typeof options["project"] === "string" ? projectOf(options["project"]) : undefined;
-    const session = typeof options["session"] === "string" ? await sessionId(store, options["session"]) : undefined;
     const result = await searchSessions(store, query, {
       limit: count(options["limit"], "--limit"),
       length: context.terminal.json ? 1500 : 480,
-      ...(role === undefined ? {} : { role: role as Role }),
-      ...(project === undefined ? {} : { project }),
-      ...(session === undefined ? {} : { session }),
-      ...(since === undefined ? {} : { since }),
-      ...(until === undefined ? {} : { until }),
+      ...(await whichTexts(store, options, context, ROLES)),
       ...(typeof options["tool"] === "string" ? { tool: options["tool"] } : {}),
-      ...(typeof options["agent"] === "string" ? { agent: options["agent"] } : {}),
       ...(typeof options["file"] === "string" ? { file: options["file"] } : {}),
     });
     const titles = new Map((await listSessions(store)).map(({ id, title }) => [id, title]));
