@@ -106,9 +106,20 @@ export const PAYLOADS = {
       characters: count,
       tokens: count,
       lines: z.array(text).describe("hashes of the lines given, so that none is given twice in one context"),
+      memories: z.array(text).optional().describe("ids of the memories among them"),
       nothing: text.optional().describe("why nothing was given"),
     })
     .describe("Third step: the context that was handed to the agent."),
+  "context.given": z
+    .strictObject({
+      through: text.describe("mcp and the name of the tool or resource"),
+      client: text.optional().describe("as it called itself: shown, and never believed"),
+      principal: text.optional().describe("whose token it came with, over HTTP"),
+      tokens: count,
+      events: z.array(text).describe("ids of events whose words were given"),
+      memories: z.array(text).describe("ids of memories that were given"),
+    })
+    .describe("Something that is kept was handed to a client that asked for it."),
   "start.declared": z
     .strictObject({ hooks: z.boolean(), injection: z.boolean(), engine: z.boolean(), undo: text, without: z.array(text).describe("what this host does not let us do") })
     .describe("Fourth step: what can be done for this session, and what not."),
