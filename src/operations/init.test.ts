@@ -3,7 +3,8 @@ import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync,
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { NOW, scratch } from "../../test/helpers.ts";
-import { init, replaceFile, uninstall, type InitReport, type Machine, type UninstallReport } from "./init.ts";
+import { replaceFile } from "./entries.ts";
+import { init, uninstall, type InitReport, type Machine, type UninstallReport } from "./init.ts";
 
 interface Box {
   readonly machine: Machine;

@@ -1,6 +1,6 @@
 /**
  * How Tidemark is wired into Claude Code: text of a settings file in, text out (pure; the files are read and written by
- * operations/init.ts). Two edits at user level: `hooks` in settings.json, and `mcpServers.tidemark` in the account file.
+ * operations/init.ts and entries.ts). Two edits at user level: `hooks` in settings.json, and `mcpServers.tidemark` in the account file.
  * Both versions sampled load these in subdirectories and worktrees, from the first run on and without a prompt; hooks of
  * a project's own settings are not loaded there, and the client's plugin commands rewrite settings.json (docs/install.md).
  */
@@ -9,6 +9,7 @@ import { TidemarkError } from "../../base/errors.ts";
 import { canonicalJson, isRecord } from "../../base/json.ts";
 import { insertLast, isFault, memberOf, readJsonText, removeAt, replaceNode, valueOf, type JsonContainer, type JsonNode } from "../../base/json-text.ts";
 import { quoted } from "../../base/shell.ts";
+import type { TextFile } from "../entries.ts";
 
 /** What the entries name, all absolute: they run in any directory and with any PATH. */
 export interface Wiring {
@@ -22,12 +23,6 @@ export interface Wiring {
   readonly barrier: string;
   /** Where words wait that are to be told to agents. */
   readonly words: string;
-}
-
-/** A settings file as it was found; `undefined` where there is none. */
-export interface SettingsFile {
-  readonly path: string;
-  readonly text: string | undefined;
 }
 
 export interface HookEntry {
@@ -117,7 +112,7 @@ export function serverEntry({ node, script, home }: Wiring): Record<string, unkn
 }
 
 /** Settings with every hook of ours as it should be: missing ones added, others' left alone, older ones of ours renewed. */
-export function withHooks(file: SettingsFile, wiring: Wiring): string {
+export function withHooks(file: TextFile, wiring: Wiring): string {
   const wanted = new Map(hookEntries(wiring).map((entry) => [entry.event, groupOf(entry)]));
   let text = startText(file);
   for (;;) {
@@ -131,7 +126,7 @@ export function withHooks(file: SettingsFile, wiring: Wiring): string {
 }
 
 /** Settings without any hook of ours. A container that this empties goes as well, unless `there` says that it was there before. */
-export function withoutHooks(file: SettingsFile, there: ReadonlySet<string> = new Set()): string {
+export function withoutHooks(file: TextFile, there: ReadonlySet<string> = new Set()): string {
   let text = startText(file);
   for (;;) {
     const root = readObject(file.path, text);
@@ -141,7 +136,7 @@ export function withoutHooks(file: SettingsFile, there: ReadonlySet<string> = ne
   }
 }
 
-export function withServer(file: SettingsFile, wiring: Wiring): string {
+export function withServer(file: TextFile, wiring: Wiring): string {
   const wanted = serverEntry(wiring);
   const text = startText(file);
   const root = readObject(file.path, text);
@@ -154,7 +149,7 @@ export function withServer(file: SettingsFile, wiring: Wiring): string {
   return canonicalJson(value) === canonicalJson(wanted) ? text : replaceNode(text, present.node, wanted);
 }
 
-export function withoutServer(file: SettingsFile, there: ReadonlySet<string> = new Set()): string {
+export function withoutServer(file: TextFile, there: ReadonlySet<string> = new Set()): string {
   const text = startText(file);
   const root = readObject(file.path, text);
   const servers = objectIn(file.path, root, "mcpServers");
@@ -164,7 +159,7 @@ export function withoutServer(file: SettingsFile, there: ReadonlySet<string> = n
 }
 
 /** Which of the containers that we put things into are there: "hooks", "hooks.Stop", "mcpServers". */
-export function containers(file: SettingsFile): string[] {
+export function containers(file: TextFile): string[] {
   const root = readObject(file.path, startText(file));
   const hooks = memberOf(root, "hooks")?.node;
   const events = hooks?.kind === "object" ? hooks.members.map(({ key }) => `hooks.${key}`) : [];
@@ -172,14 +167,14 @@ export function containers(file: SettingsFile): string[] {
 }
 
 /** Are hooks or the server of ours in the file? */
-export function isWired(file: SettingsFile): boolean {
+export function isWired(file: TextFile): boolean {
   const root = readObject(file.path, startText(file));
   const server = memberOf(objectIn(file.path, root, "mcpServers"), SERVER);
   return ownHooks(file.path, root).length > 0 || (server !== undefined && isOwnServer(valueOf(server.node)));
 }
 
 /** Has the text no settings left, so that a file that was not there before may go? */
-export function isBlank(file: SettingsFile): boolean {
+export function isBlank(file: TextFile): boolean {
   return isEmpty(readObject(file.path, startText(file)));
 }
 
@@ -193,7 +188,7 @@ export interface Switches {
  * What settings switch off of ours. Observed in both versions sampled: each switches off its half and nothing is printed.
  * Without hooks the engine runs and is told of nothing; without the engine the spool still fills and is taken in later.
  */
-export function switches(files: readonly SettingsFile[], managed: boolean): Switches {
+export function switches(files: readonly TextFile[], managed: boolean): Switches {
   let [hooksOff, serverOff]: (string | undefined)[] = [];
   for (const { path, text } of files) {
     if (text === undefined) continue;
@@ -218,7 +213,7 @@ export function switches(files: readonly SettingsFile[], managed: boolean): Swit
 
 // ---- reading ----
 
-function startText({ text }: SettingsFile): string {
+function startText({ text }: TextFile): string {
   // The client takes an empty file for empty settings.
   return text === undefined || text.trim() === "" ? "{}\n" : text;
 }

@@ -1,7 +1,8 @@
 /** `tidemark init`: wires the agent, so that sessions are kept as they happen. */
 import { TidemarkError } from "../../base/errors.ts";
 import { clip, printable } from "../../base/text.ts";
-import { init, type ChangedFile, type InitReport } from "../../operations/init.ts";
+import type { ChangedFile } from "../../operations/entries.ts";
+import { init, type InitReport } from "../../operations/init.ts";
 import { beginFromTemplate, findTemplate, type Begun } from "../../operations/templates.ts";
 import { treeOf } from "../../worktree/project.ts";
 import type { CommandSpec } from "../command.ts";

@@ -1,6 +1,7 @@
 /** `tidemark uninstall`: takes back what `init` changed. */
 import { plural } from "../../base/text.ts";
-import { uninstall, type Change } from "../../operations/init.ts";
+import type { Change } from "../../operations/entries.ts";
+import { uninstall } from "../../operations/init.ts";
 import type { CommandSpec } from "../command.ts";
 import { machineOf } from "../machine.ts";
 import { sayChanges } from "./init.ts";
