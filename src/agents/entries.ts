@@ -18,3 +18,13 @@ export interface Entries {
   /** Is nothing left in it, so that a file that was not there before may go? */
   readonly isBlank: (file: TextFile) => boolean;
 }
+
+/** The name of our MCP server, for every client. */
+export const SERVER = "tidemark";
+
+/** Ours by what it starts, whatever the Node and the folder; under the same name may stand another's. */
+export function startsTidemark(words: unknown): boolean {
+  if (!Array.isArray(words)) return false;
+  const [script, verb] = (words as unknown[]).slice(-2);
+  return (verb === "engine" || verb === "mcp") && typeof script === "string" && /(?:^|[\\/])tidemark\.js$/.test(script);
+}

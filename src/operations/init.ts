@@ -4,8 +4,9 @@
  */
 import { existsSync, readdirSync } from "node:fs";
 import { basename, delimiter, join } from "node:path";
-import { containers, hookEntries, isBlank, isWired, switches, withHooks, withoutHooks, withoutServer, withServer, type HookEntry, type Wiring } from "../agents/claude-code/install.ts";
+import { containers, hookEntries, isWired, switches, withHooks, withoutHooks, withoutServer, withServer, type HookEntry, type Wiring } from "../agents/claude-code/install.ts";
 import type { Entries, TextFile } from "../agents/entries.ts";
+import { isBlank } from "../agents/json-entry.ts";
 import { TidemarkError } from "../base/errors.ts";
 import { isAbsent, makeFolder, planPutting, planTakingBack, readIfThere, told, type ChangedFile, type Planned } from "./entries.ts";
 

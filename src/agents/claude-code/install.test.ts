@@ -1,7 +1,8 @@
 /** What goes into the agent's settings and comes out of them again, on settings of chance and by hand. */
 import { describe, expect, test } from "vitest";
 import { randomFrom } from "../../../test/damage/batches.ts";
-import { containers, hookEntries, isBlank, isWired, spoolLine, switches, withHooks, withoutHooks, withoutServer, withServer, type Wiring } from "./install.ts";
+import { isBlank } from "../json-entry.ts";
+import { containers, hookEntries, isWired, spoolLine, switches, withHooks, withoutHooks, withoutServer, withServer, type Wiring } from "./install.ts";
 
 const WIRING: Wiring = { node: "/usr/bin/node", script: "/opt/it's here/tidemark.js", home: "/home/a b/state", spool: "/home/a b/state/spool", barrier: "/home/a b/state/barrier", words: "/home/a b/state/tell" };
 const MOVED: Wiring = { ...WIRING, script: "/elsewhere/dist/tidemark.js" };

@@ -9,7 +9,8 @@ import { TidemarkError } from "../../base/errors.ts";
 import { canonicalJson, isRecord } from "../../base/json.ts";
 import { insertLast, isFault, memberOf, readJsonText, removeAt, replaceNode, valueOf, type JsonContainer, type JsonNode } from "../../base/json-text.ts";
 import { quoted } from "../../base/shell.ts";
-import type { TextFile } from "../entries.ts";
+import { SERVER, startsTidemark, type TextFile } from "../entries.ts";
+import { hasEntry, objectIn, readObject, startText, withEntry, withoutEntry, withoutMember, type JsonEntry, type ObjectNode } from "../json-entry.ts";
 
 /** What the entries name, all absolute: they run in any directory and with any PATH. */
 export interface Wiring {
@@ -40,7 +41,7 @@ export interface HookEntry {
  * a comment would have to stand at the end, and changes no environment, as an assignment would.
  */
 const MARK = ": tidemark; ";
-const SERVER = "tidemark";
+const SERVER_AT = { container: "mcpServers", name: SERVER, isOwn: (value: unknown) => isRecord(value) && startsTidemark(value["args"]) };
 
 const SPOOLED = ["PermissionRequest", "PostToolUse", "PostToolUseFailure", "Stop", "StopFailure", "SubagentStop", "InstructionsLoaded", "PostCompact"];
 const ON_TOOLS = new Set(["PostToolUse", "PostToolUseFailure"]);
@@ -136,26 +137,16 @@ export function withoutHooks(file: TextFile, there: ReadonlySet<string> = new Se
   }
 }
 
-export function withServer(file: TextFile, wiring: Wiring): string {
-  const wanted = serverEntry(wiring);
-  const text = startText(file);
-  const root = readObject(file.path, text);
-  const servers = objectIn(file.path, root, "mcpServers");
-  if (servers === undefined) return withServer({ path: file.path, text: insertLast(text, root, {}, "mcpServers") }, wiring);
-  const present = memberOf(servers, SERVER);
-  if (present === undefined) return insertLast(text, servers, wanted, SERVER);
-  const value = valueOf(present.node);
-  if (!isOwnServer(value)) throw new TidemarkError("SERVER_NAME_TAKEN", `${file.path} already has an MCP server named "${SERVER}" that \`tidemark init\` did not add`);
-  return canonicalJson(value) === canonicalJson(wanted) ? text : replaceNode(text, present.node, wanted);
+function serverIn(wiring: Wiring): JsonEntry {
+  return { ...SERVER_AT, value: serverEntry(wiring) };
 }
 
-export function withoutServer(file: TextFile, there: ReadonlySet<string> = new Set()): string {
-  const text = startText(file);
-  const root = readObject(file.path, text);
-  const servers = objectIn(file.path, root, "mcpServers");
-  const present = memberOf(servers, SERVER);
-  if (servers === undefined || present === undefined || !isOwnServer(valueOf(present.node))) return text;
-  return servers.members.length === 1 && !there.has("mcpServers") ? withoutMember(text, root, "mcpServers") : withoutMember(text, servers, SERVER);
+export function withServer(file: TextFile, wiring: Wiring): string {
+  return withEntry(file, serverIn(wiring));
+}
+
+export function withoutServer(file: TextFile, there?: ReadonlySet<string>): string {
+  return withoutEntry(file, SERVER_AT, there);
 }
 
 /** Which of the containers that we put things into are there: "hooks", "hooks.Stop", "mcpServers". */
@@ -169,13 +160,7 @@ export function containers(file: TextFile): string[] {
 /** Are hooks or the server of ours in the file? */
 export function isWired(file: TextFile): boolean {
   const root = readObject(file.path, startText(file));
-  const server = memberOf(objectIn(file.path, root, "mcpServers"), SERVER);
-  return ownHooks(file.path, root).length > 0 || (server !== undefined && isOwnServer(valueOf(server.node)));
-}
-
-/** Has the text no settings left, so that a file that was not there before may go? */
-export function isBlank(file: TextFile): boolean {
-  return isEmpty(readObject(file.path, startText(file)));
+  return ownHooks(file.path, root).length > 0 || hasEntry(file, SERVER_AT);
 }
 
 export interface Switches {
@@ -213,27 +198,7 @@ export function switches(files: readonly TextFile[], managed: boolean): Switches
 
 // ---- reading ----
 
-function startText({ text }: TextFile): string {
-  // The client takes an empty file for empty settings.
-  return text === undefined || text.trim() === "" ? "{}\n" : text;
-}
-
-function readObject(path: string, text: string): ObjectNode {
-  const read = readJsonText(text);
-  if (isFault(read)) throw new TidemarkError("CONFIG_UNREADABLE", `${path} is not valid JSON: line ${read.line}, column ${read.column}: ${read.message}`);
-  if (read.kind !== "object") throw new TidemarkError("CONFIG_UNREADABLE", `${path} is not a JSON object`);
-  return read;
-}
-
-type ObjectNode = Extract<JsonNode, { kind: "object" }>;
 type ArrayNode = Extract<JsonNode, { kind: "array" }>;
-
-/** The member of settings that things are put into, or nothing where there is none. */
-function objectIn(path: string, root: ObjectNode, key: "hooks" | "mcpServers"): ObjectNode | undefined {
-  const found = memberOf(root, key)?.node;
-  if (found !== undefined && found.kind !== "object") throw new TidemarkError("CONFIG_UNREADABLE", `"${key}" in ${path} is not an object, so nothing can be added to it`);
-  return found;
-}
 
 function groupsOf(path: string, hooks: ObjectNode | undefined, event: string): ArrayNode | undefined {
   const groups = memberOf(hooks, event)?.node;
@@ -267,13 +232,6 @@ function ownIn(event: string, groups: ArrayNode): OwnHook[] {
 function isOwnHook(hook: JsonNode): boolean {
   const command = memberOf(hook, "command")?.node;
   return command?.kind === "value" && typeof command.value === "string" && command.value.startsWith(MARK);
-}
-
-/** Ours by what it starts; under the same name may stand another's. */
-function isOwnServer(value: unknown): boolean {
-  if (!isRecord(value) || !Array.isArray(value["args"])) return false;
-  const [script, verb] = (value["args"] as unknown[]).slice(-2);
-  return verb === "engine" && typeof script === "string" && /(?:^|[\\/])tidemark\.js$/.test(script);
 }
 
 function isEmpty(node: JsonContainer): boolean {
@@ -314,8 +272,4 @@ function takenOut(path: string, text: string, root: ObjectNode, own: OwnHook, th
   const hooks = objectIn(path, left, "hooks")!;
   if (!isEmpty(groupsOf(path, hooks, own.event)!) || there.has(`hooks.${own.event}`)) return rest;
   return hooks.members.length === 1 && !there.has("hooks") ? withoutMember(rest, left, "hooks") : withoutMember(rest, hooks, own.event);
-}
-
-function withoutMember(text: string, container: ObjectNode, key: string): string {
-  return removeAt(text, container, container.members.findLastIndex((member) => member.key === key));
 }
