@@ -24,7 +24,8 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   worktree: ["base", "checkpoint"],
   operations: ["base", "event", "session", "memory", "context", "checkpoint", "store", "agents", "worktree", "models"],
   engine: ["base", "store", "agents", "worktree", "operations"],
-  cli: ["base", "event", "session", "memory", "checkpoint", "store", "agents", "worktree", "operations", "engine"],
+  mcp: ["base", "event", "memory", "checkpoint", "session", "context", "store", "worktree", "operations"],
+  cli: ["base", "event", "session", "memory", "checkpoint", "store", "agents", "worktree", "operations", "engine", "mcp"],
   frameworks: ["base", "event", "store", "operations", "cli/environment.ts"],
   library: ["base", "memory", "checkpoint", "store", "worktree", "operations", "cli/environment.ts", "cli/processes.ts"],
 };
@@ -35,15 +36,18 @@ export const PURE: readonly string[] = ["base", "event", "session", "memory", "c
 /** Rooms that may ask for what is personal or changes: environment, home folder, clock, chance. */
 export const SHELLS: readonly string[] = ["cli", "library", "frameworks"];
 
-/** Packages from outside, each with the only room that may name it. */
-export const PACKAGES: Readonly<Record<string, string>> = {
+/** Packages from outside, each with the only rooms that may name it. */
+export const PACKAGES: Readonly<Record<string, string | readonly string[]>> = {
   "gpt-tokenizer": "base",
-  zod: "event",
+  // What comes from outside is checked where it comes in: events, and what tools are given.
+  zod: ["event", "mcp"],
   commander: "cli",
   "@photostructure/sqlite": "store",
   // One rule file of git at a time; which rules hold where is ours (worktree/ignore.ts).
   ignore: "worktree",
   diff: "base",
+  "@modelcontextprotocol/server": "mcp",
+  "@modelcontextprotocol/node": "mcp",
   "node-diff3": "checkpoint",
 };
 

@@ -173,7 +173,7 @@ export function place(names: readonly Name[] = [], until: Until = onTestFinished
   return { home, config, cwd, env: { HOME: root, PATH: process.env["PATH"] ?? "", TIDEMARK_HOME: home, CLAUDE_CONFIG_DIR: config, TIDEMARK_NOW: new Date(NOW).toISOString(), TZ: "UTC" } };
 }
 
-const BINARY = join(ROOT, "dist/tidemark.js");
+export const BINARY = join(ROOT, "dist/tidemark.js");
 
 /** Runs the built command line. Its output goes to pipes. */
 export function tidemark({ cwd, env }: Place, args: readonly string[], more: { env?: Record<string, string>; node?: readonly string[] } = {}): Promise<Outcome> {

@@ -41,6 +41,7 @@ export const COMMANDS: Record<string, () => Promise<{ command: CommandSpec }>> =
   gc: () => import("./commands/gc.ts"),
   forget: () => import("./commands/forget.ts"),
   drain: () => import("./commands/drain.ts"),
+  mcp: () => import("./commands/mcp.ts"),
   engine: () => import("./commands/engine.ts"),
   hook: () => import("./commands/hook.ts"),
   pause: () => import("./commands/pause.ts"),

@@ -103,3 +103,12 @@ export async function latestSession(store: Store, project: string): Promise<Sess
   const all = await listSessions(store);
   return all.find((summary) => summary.project === project) ?? all[0];
 }
+
+/** The newest session of a project; refused where it has none. */
+export async function latestHere(store: Store, project: string): Promise<SessionSummary> {
+  const latest = await latestSession(store, project);
+  if (latest === undefined) throw new TidemarkError("NO_SESSIONS", "No sessions are stored yet");
+  // Another project's brief would mislead more than none.
+  if (latest.project !== project) throw new TidemarkError("NO_SESSION_HERE", `No session of ${project} is kept; the latest of all is ${latest.id}, of ${latest.project}`);
+  return latest;
+}

@@ -1,9 +1,7 @@
 /** `tidemark resume`: the brief, and the agent's own command for going on. */
-import { TidemarkError } from "../../base/errors.ts";
 import { printable } from "../../base/text.ts";
 import { DEFAULT_BUDGET, resume } from "../../operations/resume.ts";
-import { latestSession, sessionId } from "../../operations/sessions.ts";
-import type { Store } from "../../store/store.ts";
+import { latestHere, sessionId } from "../../operations/sessions.ts";
 import { projectOf } from "../../worktree/project.ts";
 import type { CommandSpec } from "../command.ts";
 import { count } from "../options.ts";
@@ -22,7 +20,7 @@ gone is not stated as fact. Never more than the budget, less when there is littl
     const store = await context.caughtUp();
     const budget = count(options["budget"], "--budget");
     const wanted = args[0];
-    const id = wanted !== undefined ? await sessionId(store, wanted) : await latestHere(store, projectOf(context.cwd));
+    const id = wanted !== undefined ? await sessionId(store, wanted) : (await latestHere(store, projectOf(context.cwd))).id;
     const { session, text, tokens, lines, left_out, command: line } = await resume(store, id, budget);
     context.terminal.answer({ session, text, tokens, lines, left_out, command: line ?? null }, () => {
       if (text === "") context.terminal.line("There is nothing worth saying of this session within the budget.");
@@ -35,11 +33,3 @@ gone is not stated as fact. Never more than the budget, less when there is littl
     return 0;
   },
 };
-
-async function latestHere(store: Store, here: string): Promise<string> {
-  const latest = await latestSession(store, here);
-  if (latest === undefined) throw new TidemarkError("NO_SESSIONS", "No sessions are stored yet");
-  // Another project's brief, handed on by `claude "$(tidemark resume)"`, would mislead more than none.
-  if (latest.project !== here) throw new TidemarkError("NO_SESSION_HERE", `No session of ${here} is kept; the latest of all is ${latest.id}, of ${latest.project}`);
-  return latest.id;
-}

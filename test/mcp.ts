@@ -1,0 +1,39 @@
+/** A client of the MCP server: the SDK's own, over standard input and output of the built command line. */
+import { Client } from "@modelcontextprotocol/client";
+import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
+import { onTestFinished } from "vitest";
+import { BINARY, type Place } from "./helpers.ts";
+
+/** As `initialize` begins it, and as 2026-07-28 has it. */
+export const ERAS = ["legacy", "modern"] as const;
+export type Era = (typeof ERAS)[number];
+
+export interface Connected {
+  readonly client: Client;
+  /** What a tool says, or what it refuses with. */
+  readonly call: (name: string, input?: Record<string, unknown>) => Promise<{ text: string; isError: boolean }>;
+  /** All that went to standard error. */
+  readonly err: () => string;
+}
+
+export interface Connecting {
+  readonly command?: string;
+  readonly cwd?: string;
+  readonly prepare?: (client: Client) => void;
+  readonly capabilities?: ConstructorParameters<typeof Client>[1] extends infer Options ? (Options extends { capabilities?: infer C } ? C : never) : never;
+}
+
+export async function connect(at: Place, era: Era, { command = "mcp", cwd = at.cwd, prepare, capabilities = {} }: Connecting = {}): Promise<Connected> {
+  const client = new Client({ name: "test-client", version: "9.9.9" }, { capabilities, versionNegotiation: { mode: era === "legacy" ? "legacy" : { pin: "2026-07-28" } } });
+  prepare?.(client);
+  const transport = new StdioClientTransport({ command: process.execPath, args: [BINARY, command], env: at.env, cwd, stderr: "pipe" });
+  let err = "";
+  transport.stderr?.on("data", (chunk: Buffer) => void (err += String(chunk)));
+  await client.connect(transport);
+  onTestFinished(() => client.close());
+  const call = async (name: string, input: Record<string, unknown> = {}): Promise<{ text: string; isError: boolean }> => {
+    const { content, isError = false } = await client.callTool({ name, arguments: input });
+    return { text: content.map((each) => (each.type === "text" ? each.text : `[${each.type}]`)).join("\n"), isError };
+  };
+  return { client, call, err: () => err };
+}
