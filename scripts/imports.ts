@@ -49,6 +49,7 @@ export const PACKAGES: Readonly<Record<string, string | readonly string[]>> = {
   "@modelcontextprotocol/server": "mcp",
   "@modelcontextprotocol/node": "mcp",
   "node-diff3": "checkpoint",
+  "smol-toml": "agents",
 };
 
 export const ROOT = resolve(".");

@@ -2,6 +2,7 @@
 import { existsSync, realpathSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { basename, delimiter, isAbsolute, join } from "node:path";
+import type { ClientMachine } from "../operations/init-client.ts";
 import type { Machine } from "../operations/init.ts";
 import { barrierFolder, spoolFolder } from "../operations/spool.ts";
 import { wordsFolder } from "../operations/tell.ts";
@@ -20,6 +21,11 @@ export function machineOf({ environment, configDir, home, now }: Context): Machi
     ci: !["", "0", "false"].includes(environment["CI"] ?? ""),
     now,
   };
+}
+
+export function clientMachineOf(context: Context): ClientMachine {
+  const { searchPath, ci, now, wiring } = machineOf(context);
+  return { places: { home: homedir(), environment: context.environment, platform: process.platform }, server: wiring, searchPath, ci, now };
 }
 
 /** Homebrew keeps each version in a folder of its own and takes it away at the next upgrade; its link on the PATH stays. */

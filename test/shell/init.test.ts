@@ -246,3 +246,40 @@ describe.each(SHELLS.map((shell) => [shell.join(" "), shell] as const))("hooks r
     if (programs === undefined || shell[0] === "bash") expect(noted().pgid).not.toBe(ran.pgid);
   });
 });
+
+describe("other clients", () => {
+  const withHome = (): Place => {
+    const at = place();
+    return { ...at, env: { ...at.env, HOME: at.cwd, PATH: "/usr/bin:/bin", XDG_CONFIG_HOME: "", CODEX_HOME: "" } };
+  };
+
+  test("one is told of the server, Claude Code is left alone, and uninstall takes it back", async () => {
+    const at = withHome();
+    const path = join(at.cwd, ".codex/config.toml");
+    mkdirSync(join(at.cwd, ".codex"));
+    writeFileSync(path, 'model = "o"\n');
+    expect(await ask(at, ["init", "--agent", "codex"])).toMatchObject({ code: 0, schema: "tidemark/init/1", data: { state: "installed", client: "codex", files: [{ path, change: "changed" }] } });
+    expect(readFileSync(path, "utf8")).toContain('[mcp_servers.tidemark]\ncommand = "');
+    expect(existsSync(at.config)).toBe(false);
+    expect((await tidemark(at, ["init", "--agent", "codex"])).out).toContain("Already installed for Codex");
+    expect(await ask(at, ["uninstall"])).toMatchObject({ code: 0, data: { state: "uninstalled", files: expect.arrayContaining([expect.objectContaining({ path, change: "restored" })]) } });
+    expect(readFileSync(path, "utf8")).toBe('model = "o"\n');
+  });
+
+  test("the entry alone is printed and nothing else is on standard output", async () => {
+    const at = withHome();
+    const { code, out, err } = await tidemark(at, ["init", "--agent", "opencode", "--print"]);
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ mcp: { tidemark: { type: "local", command: [process.execPath, expect.stringMatching(/tidemark\.js$/), "mcp"] } } });
+    expect(err).toContain(join(at.cwd, ".config/opencode/opencode.json"));
+    expect(JSON.parse((await tidemark(at, ["init", "--print"])).out)).toMatchObject({ mcpServers: { tidemark: {} } });
+    expect(readdirSync(at.cwd)).toEqual([]);
+  });
+
+  test("one that is not there or not known, and options that do not go together, are said", async () => {
+    const at = withHome();
+    expect(await ask(at, ["init", "--agent", "windsurf"])).toMatchObject({ code: 0, data: { state: "planned", reason: "no-agent" } });
+    expect(await ask(at, ["init", "--agent", "emacs"])).toMatchObject({ code: 1, error: { code: "BAD_VALUE", message: expect.stringContaining("codex, gemini"), hint: expect.stringContaining("--print") } });
+    expect(await ask(at, ["init", "--agent", "codex", "--template", "bugfix"])).toMatchObject({ code: 1, error: { code: "BAD_VALUE" } });
+  });
+});

@@ -1,17 +1,20 @@
 /** `tidemark init`: wires the agent, so that sessions are kept as they happen. */
 import { TidemarkError } from "../../base/errors.ts";
 import { clip, printable } from "../../base/text.ts";
-import type { ChangedFile } from "../../operations/entries.ts";
 import { init, type InitReport } from "../../operations/init.ts";
 import { beginFromTemplate, findTemplate, type Begun } from "../../operations/templates.ts";
 import { treeOf } from "../../worktree/project.ts";
 import type { CommandSpec } from "../command.ts";
+import { sayChanges } from "../changed-files.ts";
+import { CLAUDE_CODE, initOther } from "../init-client.ts";
 import { machineOf } from "../machine.ts";
 import type { Terminal } from "../terminal.ts";
 
 export const command: CommandSpec = {
   args: "",
   options: [
+    { flags: "--agent <name>", text: "claude-code, codex, gemini, opencode, cursor, vscode or windsurf", default: CLAUDE_CODE },
+    { flags: "--print", text: "print what would be put into the settings, to be put in by hand" },
     { flags: "--dry-run", text: "show what would be changed and change nothing" },
     { flags: "--template <name>", text: "begin a piece of work in this tree: feature, bugfix, refactor, research, incident, or your own" },
     { flags: "--memory-file", text: "with --template: a CLAUDE.md to fill in as well, where there is none" },
@@ -24,6 +27,9 @@ Adds hooks to the agent's settings.json and one MCP server to its account file, 
 What changes is shown, the bytes from before are kept, and "tidemark uninstall" gives them back. Other entries are not
 touched. Running it again changes nothing, or brings the entries up to date after Tidemark or Node has moved.
 
+Another agent is named with --agent: its settings get the MCP server "tidemark mcp", by which it can resume, recall, remember
+and undo. Codex, Gemini CLI, opencode, Cursor, VS Code and Windsurf are known; --print gives the entry for any other.
+
 With --template the next session in this tree begins with a CLAUDE.session.md of that kind: goal, plan and questions. It lies
 in the state folder; "tidemark context session" shows it. Your own templates are Markdown files in .tidemark/templates of the
 repository; such a file is shown when it is used, since whoever wrote the repository wrote it. Nothing is overwritten.
@@ -31,6 +37,7 @@ repository; such a file is shown when it is used, since whoever wrote the reposi
 In CI, and where no agent is found, nothing is changed and the plan is shown.`,
   run: async ({ options }, context) => {
     const { terminal } = context;
+    if (options["agent"] !== CLAUDE_CODE || options["print"] === true) return initOther(String(options["agent"]), options, context);
     const name = options["template"];
     if (name === undefined && options["memoryFile"] === true) throw new TidemarkError("BAD_VALUE", "--memory-file goes with --template");
     const tree = treeOf(context.cwd);
@@ -87,20 +94,3 @@ function sayBegun(terminal: Terminal, { name, text, from, files }: Begun, dryRun
 
 /** Lines of a template that are shown. */
 const SHOWN = 60;
-
-export function sayChanges(terminal: Terminal, files: readonly ChangedFile[]): void {
-  for (const { path, change, patch } of files) {
-    if (change === "none") continue;
-    terminal.line(terminal.style("bold", `${path}${change === "created" ? " (new)" : change === "deleted" ? " (goes)" : ""}`));
-    for (const line of patch.split("\n")) {
-      const shown = clippedLine(line, terminal.width - 2);
-      terminal.line(`  ${line.startsWith("+") ? terminal.style("green", shown) : line.startsWith("-") ? terminal.style("red", shown) : terminal.style("dim", shown)}`);
-    }
-  }
-}
-
-/** Cut at the end only: indentation is part of what is shown. */
-function clippedLine(line: string, width: number): string {
-  const indent = /^.[ \t]*/.exec(line)?.[0].replaceAll("\t", "  ") ?? "";
-  return indent + clip(line.slice(/^.[ \t]*/.exec(line)?.[0].length ?? 0), Math.max(20, width - indent.length));
-}

@@ -1,10 +1,12 @@
 /** `tidemark uninstall`: takes back what `init` changed. */
 import { plural } from "../../base/text.ts";
 import type { Change } from "../../operations/entries.ts";
+import { uninstallClients } from "../../operations/init-client.ts";
 import { uninstall } from "../../operations/init.ts";
 import type { CommandSpec } from "../command.ts";
-import { machineOf } from "../machine.ts";
-import { sayChanges } from "./init.ts";
+import { sayChanges } from "../changed-files.ts";
+import { clientMachineOf, machineOf } from "../machine.ts";
+
 
 const WORDS: Partial<Record<Change, string>> = {
   restored: "is again what it was before, byte for byte",
@@ -18,15 +20,16 @@ export const command: CommandSpec = {
   help: `
 Take back what init changed
 
-A settings file that nobody else has written to since gets its bytes back. From any other only the entries of Tidemark are
+Hooks and the MCP server are taken out of every agent they were put into. A settings file that nobody else has written to since gets its bytes back. From any other only the entries of Tidemark are
 taken out, and later changes stay. What was kept of your sessions stays, too.`,
   run: async ({ options }, context) => {
     const { terminal, home } = context;
     const dryRun = options["dryRun"] === true;
     const report = uninstall(machineOf(context), { dryRun });
-    for (const warning of report.warnings) terminal.warn(warning);
-    const { warnings: _, ...data } = report;
-    const changed = report.files.filter(({ change }) => change !== "none");
+    const others = uninstallClients(clientMachineOf(context), { dryRun });
+    for (const warning of [...report.warnings, ...others.warnings]) terminal.warn(warning);
+    const data = { state: report.state === "absent" && others.changed ? ("uninstalled" as const) : report.state, files: [...report.files, ...others.files] };
+    const changed = data.files.filter(({ change }) => change !== "none");
     terminal.answer({ ...data, home }, () => {
       if (changed.length === 0) return terminal.line("Not installed: nothing to do.");
       if (dryRun) {
