@@ -14,7 +14,7 @@ import type { AddressInfo } from "node:net";
 import { cpus, loadavg, release } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { spoolLine } from "../../src/agents/claude-code/install.ts";
+import { spoolLine } from "../../src/agents/claude-code/hook-lines.ts";
 import { ALLOWED, clients, world, type World } from "../../test/client/client.ts";
 import { call, say, story } from "../../test/client/model.ts";
 

@@ -11,7 +11,7 @@ import { cpus, loadavg, tmpdir, totalmem } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { hookEntries, spoolLine } from "../../src/agents/claude-code/install.ts";
+import { hookEntries, spoolLine } from "../../src/agents/claude-code/hook-lines.ts";
 import { backlog, barrierFolder, spoolFolder } from "../../src/operations/spool.ts";
 import { wordsFolder } from "../../src/operations/tell.ts";
 import { listSessions } from "../../src/operations/sessions.ts";

@@ -7,7 +7,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { hookEntries, spoolLine } from "../../src/agents/claude-code/install.ts";
+import { hookEntries, spoolLine } from "../../src/agents/claude-code/hook-lines.ts";
 import { barrierFolder, spoolFolder } from "../../src/operations/spool.ts";
 import { kept, prepareKept } from "./peers.ts";
 import { memory, type Job } from "./resident.ts";

@@ -1,7 +1,7 @@
 /**
  * What stands between a tool and the files: the hook before a call that waits, and the one who lets it go on. The hook's
  * shell line puts a mark beside its payload and waits until the mark is gone, two seconds at most (agents/claude-code/
- * install.ts); here its payload is read as soon as it is there, the trees are told, and the mark is taken away.
+ * hook-lines.ts); here its payload is read as soon as it is there, the trees are told, and the mark is taken away.
  *
  * An engine serves the hooks of its own client: both are its children, so the client's process id in the payload's name says
  * whose it is. That an engine is there at all is said by a file named after both. No socket: waking by a file takes 1 to 2 ms,

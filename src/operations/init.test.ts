@@ -341,6 +341,7 @@ describe("said", () => {
   const warned = (files: Record<string, string>, more: Partial<Machine> = {}): string[] => init({ ...box(files).machine, ...more }, { dryRun: true, force: false }).warnings;
 
   test.each([
+    ["a plugin of Tidemark beside it", { "claude/settings.json": '{"enabledPlugins":{"tidemark@tidemark":true,"other@x":true}}' }, /^the plugin of Tidemark is enabled as well/],
     ["the user's disableAllHooks", { "claude/settings.json": '{"disableAllHooks":true}' }, /^hooks will not run: .*settings\.json has disableAllHooks\. Take that line out/],
     ["an organization's own servers", { "claude/x": "", "managed/managed-mcp.json": "{}" }, /^the engine will not run: .*managed-mcp\.json/],
     ["settings of an organization that cannot be read", { "claude/x": "", "managed/managed-settings.json/x": "" }, /managed-settings\.json could not be read \(EISDIR\)/],

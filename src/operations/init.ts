@@ -4,7 +4,8 @@
  */
 import { existsSync, readdirSync } from "node:fs";
 import { basename, delimiter, join } from "node:path";
-import { containers, hookEntries, isWired, switches, withHooks, withoutHooks, withoutServer, withServer, type HookEntry, type Wiring } from "../agents/claude-code/install.ts";
+import { hookEntries, type HookEntry, type Wiring } from "../agents/claude-code/hook-lines.ts";
+import { containers, hasPlugin, isWired, switches, withHooks, withoutHooks, withoutServer, withServer } from "../agents/claude-code/install.ts";
 import type { Entries, TextFile } from "../agents/entries.ts";
 import { isBlank } from "../agents/json-entry.ts";
 import { TidemarkError } from "../base/errors.ts";
@@ -104,6 +105,7 @@ function refuseOrWarn(machine: Machine, { plans }: Planned): string[] {
   const yours = switches([{ path: plans[0]!.path, text: plans[0]!.bytes?.toString() }], false);
   if (theirs.hooksOff !== undefined) throw new TidemarkError("AGENT_FORBIDS", `Hooks do not run on this machine, so nothing was changed: ${theirs.hooksOff}, which your organization decides`);
   if (yours.hooksOff !== undefined) warnings.push(`hooks will not run: ${yours.hooksOff}. Take that line out to have sessions kept as they happen and briefs handed to the agent`);
+  if (hasPlugin({ path: plans[0]!.path, text: plans[0]!.bytes?.toString() })) warnings.push("the plugin of Tidemark is enabled as well: its hooks stand back, but its tools would be there twice. To keep the plugin alone: tidemark uninstall; to keep this: claude plugin disable tidemark");
   if (theirs.serverOff !== undefined) warnings.push(`the engine will not run: ${theirs.serverOff}, which your organization decides. Hooks still capture; what they leave is taken in when a session begins or ends`);
   if (/[\\/]_npx[\\/]/.test(wiring.script) || within(wiring.script, tempDir)) warnings.push(`${wiring.script} is in a folder that gets cleaned up; when it is gone, nothing is kept any more. To install for good: npm install -g tidemark && tidemark init`);
   return warnings;

@@ -1,6 +1,6 @@
 /**
  * The spool: where hooks leave their payloads, one file each, until they are taken in (drain.ts). It is the only place
- * with unredacted text. The shell line that `init` wires writes into the same folder (agents/claude-code/install.ts).
+ * with unredacted text. The shell line that `init` wires writes into the same folder (agents/claude-code/hook-lines.ts).
  */
 import { mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";

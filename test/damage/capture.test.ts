@@ -8,7 +8,7 @@ import { appendFileSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, expect, test } from "vitest";
-import { spoolLine } from "../../src/agents/claude-code/install.ts";
+import { spoolLine } from "../../src/agents/claude-code/hook-lines.ts";
 import { drainAll } from "../../src/operations/drain.ts";
 import { spoolFolder } from "../../src/operations/spool.ts";
 import { story } from "../../src/operations/sessions.ts";

@@ -7,7 +7,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, describe, expect, test } from "vitest";
-import { hookEntries, type HookEntry } from "../../src/agents/claude-code/install.ts";
+import { hookEntries, type HookEntry } from "../../src/agents/claude-code/hook-lines.ts";
 import type { Told } from "../../src/agents/claude-code/calls.ts";
 import { isAlive } from "../../src/cli/processes.ts";
 import { Barrier } from "../../src/engine/barrier.ts";

@@ -7,7 +7,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, sym
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
-import { hookEntries, spoolLine, type HookEntry } from "../../src/agents/claude-code/install.ts";
+import { hookEntries, spoolLine, type HookEntry } from "../../src/agents/claude-code/hook-lines.ts";
 import { ask, place, scratch, tidemark, type Place } from "../helpers.ts";
 
 const SETTINGS = '{\n\t"model": "opus"\n}';

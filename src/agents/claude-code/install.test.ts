@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { randomFrom } from "../../../test/damage/batches.ts";
 import { isBlank } from "../json-entry.ts";
-import { containers, hookEntries, isWired, spoolLine, switches, withHooks, withoutHooks, withoutServer, withServer, type Wiring } from "./install.ts";
+import { hookEntries, spoolLine, type Wiring } from "./hook-lines.ts";
+import { containers, isWired, switches, withHooks, withoutHooks, withoutServer, withServer } from "./install.ts";
 
 const WIRING: Wiring = { node: "/usr/bin/node", script: "/opt/it's here/tidemark.js", home: "/home/a b/state", spool: "/home/a b/state/spool", barrier: "/home/a b/state/barrier", words: "/home/a b/state/tell" };
 const MOVED: Wiring = { ...WIRING, script: "/elsewhere/dist/tidemark.js" };
