@@ -14,7 +14,8 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import * as z from "zod";
 import { ERRORS, exitCode, TidemarkError, type ErrorCode } from "../src/base/errors.ts";
-import { COMMANDS } from "../src/cli/main.ts";
+import { pluginHooks } from "../src/agents/claude-code/hook-lines.ts";
+import { COMMANDS, VERSION } from "../src/cli/main.ts";
 import { FAMILIES } from "../src/event/redact.ts";
 import { SHAPED } from "../src/event/redact-families.ts";
 import { PAYLOADS, type EventType } from "../src/event/schema.ts";
@@ -204,6 +205,11 @@ function withParts(path: string, parts: Readonly<Record<string, string>>): strin
   return text;
 }
 
+/** A file for others that says which version this is. */
+function withVersion(path: string): string {
+  return readFileSync(join(ROOT, path), "utf8").replace(/"version": "[^"]*"/g, `"version": "${VERSION}"`);
+}
+
 /** Links between documents, and documents that comments name, which lead nowhere. */
 function deadLinks(): string[] {
   const found: string[] = [];
@@ -235,6 +241,9 @@ try {
     "docs/redaction.md": withParts("docs/redaction.md", { families: families() }),
     "ARCHITECTURE.md": withParts("ARCHITECTURE.md", { imports: fenced(diagram(readSources())) }),
     "README.md": withParts("README.md", { sessions, resume }),
+    "plugin/hooks/hooks.json": `${JSON.stringify({ description: "Made by npm run docs from src/agents/claude-code/hook-lines.ts", hooks: pluginHooks() }, undefined, 2)}\n`,
+    "plugin/.claude-plugin/plugin.json": withVersion("plugin/.claude-plugin/plugin.json"),
+    "server.json": withVersion("server.json"),
   };
   const check = process.argv.includes("--check");
   const wrong: string[] = [];
