@@ -41,6 +41,7 @@ export const ERRORS = {
   NO_CHECKPOINTS: { kind: "user", hint: "tidemark init wires it into the agent; tidemark checkpoint makes one now.", meaning: "No checkpoint of this tree is kept." },
   FORGET_NEEDS_TARGET: { kind: "user", hint: "tidemark forget SESSION, or --event ID, --matching TEXT, --memory ID, or -- PATH", meaning: "`forget` was not told what to forget." },
   FORGET_NEEDS_YES: { kind: "user", hint: "The same command with --yes erases for good.", meaning: "Erasing cannot be undone, so it must be confirmed." },
+  NEEDS_YES: { kind: "user", hint: "The same command with --yes.", meaning: "A change to files of yours is shown first and made when you say so." },
   MEMORY_REFUSED: { kind: "user", hint: "tidemark remember --help", meaning: "A statement, key or scope is not one that can be remembered: empty, too long, or with characters that have a meaning of their own." },
   MEMORY_UNKNOWN: { kind: "user", hint: "tidemark memory list --all", meaning: "No memory has that id or key, or no pass over them that id." },
   MEMORY_AMBIGUOUS: { kind: "user", hint: "Give more characters of the id; `tidemark memory list --all` lists them.", meaning: "More than one memory, or pass, begins with that id, or has that key." },

@@ -1,5 +1,6 @@
 /** Templates and the session's file on the built command line, from an empty tree to what the next session is given. */
-import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
 import { ask, place, shell, tidemark, type Place } from "../helpers.ts";
@@ -56,4 +57,38 @@ test("a template of the repository is shown as one; names that are not known, an
   writeFileSync(join(dirname(at.cwd), "start.json"), JSON.stringify({ hook_event_name: "SessionStart", session_id: "one", cwd: at.cwd, source: "startup" }));
   expect((await shell(at, "$TIDEMARK hook SessionStart < ../start.json")).out).toContain("CLAUDE.session.md, from the repository's template .tidemark/templates/spike.md, Goal: Try it");
   expect((await tidemark(at, ["init", "--memory-file"])).code).toBe(1);
+});
+
+test("--here puts a link and a line into the tree once that is confirmed, and --away takes both out", async () => {
+  const at = place();
+  execFileSync("git", ["init", "--quiet"], { cwd: at.cwd });
+  const [link, ignore] = [join(at.cwd, "CLAUDE.session.md"), join(at.cwd, ".gitignore")];
+  expect(await ask(at, ["context", "session", "--here", "--yes"])).toMatchObject({ code: 1, error: { code: "SESSION_FILE", hint: expect.stringContaining("--template") } });
+  await tidemark(at, ["init", "--template", "bugfix"]);
+  writeFileSync(ignore, "*.log");
+  expect(await ask(at, ["context", "session", "--here"])).toMatchObject({ code: 1, error: { code: "NEEDS_YES", hint: "tidemark context session --here --yes" } });
+  expect([existsSync(link), readFileSync(ignore, "utf8")]).toEqual([false, "*.log"]);
+  expect(await ask(at, ["context", "session", "--here", "--yes"])).toMatchObject({ code: 0, data: { link, changes: { link: "made", ignore: "added" }, applied: true } });
+  expect(readFileSync(ignore, "utf8")).toBe("*.log\n/CLAUDE.session.md\n");
+  expect(execFileSync("git", ["status", "--porcelain"], { cwd: at.cwd, encoding: "utf8" })).toBe("?? .gitignore\n");
+  // What is written through it is what the state folder has.
+  writeFileSync(link, readFileSync(link, "utf8").replace("## Goal\n", "## Goal\n\n- From the tree\n"));
+  expect((await ask(at, ["context", "session"])).data.text).toContain("From the tree");
+  expect((await tidemark(at, ["context", "session", "--here"])).out).toContain("there already");
+  expect(await ask(at, ["context", "session", "--away", "--yes"])).toMatchObject({ code: 0, data: { changes: { link: "taken", ignore: "taken" } } });
+  expect([lstatSync(link, { throwIfNoEntry: false }), readFileSync(ignore, "utf8")]).toEqual([undefined, "*.log\n"]);
+  expect((await tidemark(at, ["context", "session", "--away"])).out).toContain("not in this tree");
+});
+
+test("--here touches no file of the user's own, and needs no line where git ignores it or there is no git", async () => {
+  const at = place();
+  await tidemark(at, ["init", "--template", "bugfix"]);
+  const link = join(at.cwd, "CLAUDE.session.md");
+  writeFileSync(link, "mine\n");
+  expect(await ask(at, ["context", "session", "--here", "--yes"])).toMatchObject({ code: 1, error: { code: "SESSION_FILE", message: expect.stringContaining("a file of its own") } });
+  expect((await ask(at, ["context", "session"])).warnings).toEqual([expect.stringContaining("no link to this one")]);
+  expect(readFileSync(link, "utf8")).toBe("mine\n");
+  rmSync(link);
+  expect(await ask(at, ["context", "session", "--here", "--yes"])).toMatchObject({ code: 0, data: { changes: { link: "made", ignore: "kept" } } });
+  expect(existsSync(join(at.cwd, ".gitignore"))).toBe(false);
 });

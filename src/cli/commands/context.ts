@@ -15,6 +15,9 @@ export const command: CommandSpec = {
   options: [
     { flags: "--from <folder>", text: "where the agent is started, where that is not the path itself" },
     { flags: "--agent <name>", text: "claude-code, codex or gemini; claude-code@2.1.197 for a version of it", default: "claude-code" },
+    { flags: "--here", text: "with session: put CLAUDE.session.md into the tree as a link, ignored by git" },
+    { flags: "--away", text: "with session: take it out of the tree again" },
+    { flags: "--yes", text: "with --here or --away: do it" },
   ],
   help: `
 Show which instruction files an agent is given here, in order, and what is wrong with them
@@ -33,7 +36,8 @@ what changed from one to the other (the last two, where none is named), "context
 the present one first. (A folder of such a name is ./log.)
 
 "context session" shows CLAUDE.session.md: goal, plan, decisions, dead ends and blockers of the session in this tree, kept up
-to date while it works. Edit it at the path that is shown: what you change, add or delete stays as you leave it.
+to date while it works. Edit it at the path that is shown: what you change, add or delete stays as you leave it. It lies in the state folder; with --here
+a link to it is put into the tree, and a line into .gitignore.
 
 The data is {agent, from, open, files: [{path, kind, reason, tokens, bytes, warnings: [{code, line, message}], imported_by,
 opened_for, paths}], tokens, others: [{path, warnings}]}; kind is managed, user, project, local or auto; others are not
@@ -42,7 +46,7 @@ by being agent, outside, restore or seen; of diff {path, a, b, patch}; of restor
   run: async ({ args, options }, context) => {
     const [verb, ...rest] = args;
     if (verb === "log" || verb === "diff" || verb === "restore") return aboutVersions(verb, rest, context);
-    if (verb === "session") return aboutSessionFile(rest, context);
+    if (verb === "session") return aboutSessionFile(rest, options, context);
     if (rest.length > 0) throw new TidemarkError("BAD_VALUE", `context takes one path, or log, diff or restore and a file, not "${args.join(" ")}"`);
     const [agent, version] = agentNamed(String(options["agent"]));
     const from = options["from"];
