@@ -90,3 +90,9 @@ test("a question about an afternoon is answered by the sessions in which somethi
   expect(await told("What was I doing last Tuesday afternoon?", { ahead: -7 * 60 })).toEqual(["night"]);
   expect(await told("What did we do with the cache last Tuesday?")).toEqual([]);
 });
+
+test("a time in which nothing was asked is said, and words answer", async () => {
+  const { ask } = await filled(started("s1", "/work/app"), prompt("tune the flute", { session: "s1", time: NOW - 40 * DAY }));
+  expect((await ask("What was I doing last Tuesday afternoon?")).path).toMatch(/^no session of that time; /);
+  expect((await ask("flute")).path).not.toContain("of that time");
+});

@@ -83,7 +83,7 @@ async function candidates(store: Store, question: Question, options: RecallOptio
   const above = Math.max(0, ...[...items, ...kept].map(({ score }) => score));
   const sessions = spans.length === 0 ? [] : await sessionItems(store, spans, filter, { ...options, above });
   const told = new Set(sessions.map(({ key }) => key));
-  const found = [sessions.length === 0 ? [] : [plural(sessions.length, "session") + " of that time"], kept.length === 0 ? [] : [plural(kept.length, "memory", "memories")], [path]].flat().join("; ");
+  const found = [spans.length === 0 ? [] : [sessions.length === 0 ? "no session of that time" : `${plural(sessions.length, "session")} of that time`], kept.length === 0 ? [] : [plural(kept.length, "memory", "memories")], [path]].flat().join("; ");
   // The sort is stable: of equals memories come first.
   return { ...about, items: [...sessions, ...kept.filter(({ key }) => !told.has(key)), ...items].sort((a, b) => b.score - a.score), path: found };
 }
