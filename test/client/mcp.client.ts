@@ -86,7 +86,7 @@ cases("mcp-inspector", ({ binary }) => {
   test("it lists the tools and calls one", async () => {
     const place = await remembering();
     const inspect = async (...args: string[]): Promise<any> => {
-      const { code, out, err } = await place.run(binary, ["--cli", process.execPath, CLI, "mcp", ...args], { env: { MCP_INSPECTOR_SECRET_STORE: "memory" } });
+      const { code, out, err } = await place.run(binary, ["--cli", "-e", `TIDEMARK_HOME=${place.env["TIDEMARK_HOME"]}`, process.execPath, CLI, "mcp", ...args], { env: { MCP_INSPECTOR_SECRET_STORE: "memory" } });
       expect(code, out + err).toBe(0);
       return JSON.parse(out);
     };
