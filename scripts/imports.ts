@@ -19,7 +19,7 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   checkpoint: ["base"],
   // Clients of what the user has named: the one room with a network, which knows nothing of the log.
   models: ["base"],
-  store: ["base", "event", "session/summary.ts (types)", "checkpoint/model.ts (types)"],
+  store: ["base", "event", "session/summary.ts (types)", "session/trace.ts (types)", "checkpoint/model.ts (types)"],
   agents: ["base", "event"],
   worktree: ["base", "checkpoint"],
   operations: ["base", "event", "session", "memory", "context", "checkpoint", "store", "agents", "worktree", "models"],

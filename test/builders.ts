@@ -4,6 +4,7 @@
  */
 import type { Envelope, Event, EventOf, EventType, Payload } from "../src/event/schema.ts";
 import type { SessionSummary } from "../src/session/summary.ts";
+import type { Trace } from "../src/session/trace.ts";
 
 export type Given = Partial<Omit<Envelope, "type">>;
 
@@ -30,6 +31,10 @@ export const started = (session: string, project: string, given?: Given): Event 
 
 export const forked = (session: string, from: string, records: string[], given?: Given): Event =>
   event("session.forked", { from, shared: records.length, records }, { session, ...given });
+
+export function trace(session: string, given: Partial<Trace> = {}): Trace {
+  return { session, started: START, files: [], commands: [], cited: [], ...given };
+}
 
 export function summary(id: string, given: Partial<SessionSummary> = {}): SessionSummary {
   return {

@@ -1,4 +1,5 @@
 /** Shell lines as what was run: their simple commands, whether they failed, and the line that says why. Pure; for the brief and for extraction. */
+import { commandsIn } from "../base/shell.ts";
 import type { Call } from "../session/fold.ts";
 
 /** Looking around and plain git are not worth remembering. */
@@ -8,10 +9,9 @@ const DULL =
 /** The simple commands of a shell line by their first three words; what stands in quotes or here-documents is no command. */
 export function commandHeads(line: string): string[] {
   const heads: string[] = [];
-  const bare = line.replace(/\\\n/g, " ").replace(/<<-?\s*(['"]?)(\w+)\1[\s\S]*?(?:\n\2\b|$)/g, "").replace(/"(?:[^"\\]|\\.)*"|'[^']*'/g, (quoted) => (/[\n;|&]/.test(quoted) ? "'…'" : quoted));
-  for (const part of bare.split(/&&|\|\||[;\n|]/)) {
-    const plain = part.trim().replace(/^(?:if|then|else|elif|do|while|until|for|case|time|sudo|!)\s+(?:!\s+)?/, "").replace(/^\w+=\S+\s+/, "").replace(/\s*\d?>&?\d?\s*\S*/g, "").trim();
-    if (plain === "" || plain.startsWith("#") || /^(?:read|fi|done|esac|\w+ in)\b/.test(plain) || DULL.test(plain)) continue;
+  for (const part of commandsIn(line)) {
+    const plain = part.replace(/^(?:if|then|else|elif|do|while|until|for|case|time|sudo|!)\s+(?:!\s+)?/, "").replace(/^\w+=\S+\s+/, "").replace(/\s*\d?>&?\d?\s*\S*/g, "").trim();
+    if (plain === "" || /^(?:read|fi|done|esac|\w+ in)\b/.test(plain) || DULL.test(plain)) continue;
     const words = plain.split(/\s+/);
     if (words.length < 2 || !/^[\w./][\w./-]*$/.test(words[0]!)) continue;
     heads.push(words.slice(0, 3).join(" "));

@@ -7,13 +7,33 @@ import type { Event } from "../event/schema.ts";
 import { foldSession, type Story } from "../session/fold.ts";
 import { lineageOf, originOf, type Begun } from "../session/lineage.ts";
 import type { SessionSummary } from "../session/summary.ts";
-import type { Store, Stored } from "../store/store.ts";
+import { traceOf, type Trace } from "../session/trace.ts";
+import type { Position, Store, Stored } from "../store/store.ts";
 import { OWN_SESSIONS } from "./memories.ts";
 
 export async function story(store: Store, id: string): Promise<Story> {
-  const stored = await store.read(id);
-  const told = foldSession(id, stored.filter(({ erased }) => !erased).map(({ event }) => event));
+  return toldBy(id, await store.read(id));
+}
+
+function toldBy(id: string, stored: readonly Stored[]): Story {
+  const told = foldSession(id, eventsOf(stored));
   return { ...told, summary: { ...told.summary, starts: startsOf(told, stored) } };
+}
+
+function eventsOf(stored: readonly Stored[]): Event[] {
+  return stored.filter(({ erased }) => !erased).map(({ event }) => event);
+}
+
+/** What is kept of a session beside the log. */
+export async function derived(store: Store, id: string): Promise<{ readonly summary: SessionSummary; readonly trace: Trace }> {
+  const stored = await store.read(id);
+  const { summary } = toldBy(id, stored);
+  return { summary, trace: traceOf(id, summary, eventsOf(stored)) };
+}
+
+async function keep(store: Store, id: string, position: Position): Promise<void> {
+  const { summary, trace } = await derived(store, id);
+  await store.putSummary(summary, position, trace);
 }
 
 /** A subagent's events and late results stand further on in the log than the turn they belong to: each run of a turn's events is noted. */
@@ -35,7 +55,7 @@ export function turnAt(summary: SessionSummary | undefined, position: number): n
 /** Folds every session whose summary is missing or older than its events. Returns how many. */
 export async function refreshSummaries(store: Store): Promise<number> {
   const stale = await store.stale();
-  for (const [id, position] of stale) await store.putSummary((await story(store, id)).summary, position);
+  for (const [id, position] of stale) await keep(store, id, position);
   return stale.size;
 }
 
@@ -52,7 +72,7 @@ async function allSessions(store: Store): Promise<SessionSummary[]> {
   if (all.length < heads.size) {
     // A summary that can no longer be read is as good as none.
     for (const { id } of all) heads.delete(id);
-    for (const [id, position] of heads) await store.putSummary((await story(store, id)).summary, position);
+    for (const [id, position] of heads) await keep(store, id, position);
     all = (await store.summaries()).map(({ summary }) => summary);
   }
   const lineage = lineageOf(all, await links(store));

@@ -1,8 +1,7 @@
 /** Proves that the log is what was recorded and that everything derived from it equals a rebuild. Finds, never mends. */
 import type { Problem } from "../store/problems.ts";
-import type { SessionSummary } from "../session/summary.ts";
 import type { Store } from "../store/store.ts";
-import { story } from "./sessions.ts";
+import { derived } from "./sessions.ts";
 
 export interface Verified {
   readonly events: number;
@@ -28,15 +27,16 @@ async function checkSummaries(store: Store, damaged: boolean, progress?: (label:
     if (heads.get(summary.id) !== upTo) continue;
     const again = await foldAgain(store, summary.id, damaged);
     if (again === undefined) continue;
-    if (JSON.stringify(again) !== JSON.stringify(summary)) problems.push({ code: "SUMMARY_DIFFERS", where: `session ${summary.id}`, message: "Its summary is not what its events add up to" });
+    if (JSON.stringify(again.trace) !== JSON.stringify(await store.trace(summary.id))) problems.push({ code: "SUMMARY_DIFFERS", where: `session ${summary.id}`, message: "What it touched and ran is not what its events say" });
+    if (JSON.stringify(again.summary) !== JSON.stringify(summary)) problems.push({ code: "SUMMARY_DIFFERS", where: `session ${summary.id}`, message: "Its summary is not what its events add up to" });
   }
   return problems;
 }
 
 /** Undefined where the log is damaged so that the session cannot be read: walking the chain has named the place. */
-async function foldAgain(store: Store, session: string, damaged: boolean): Promise<SessionSummary | undefined> {
+async function foldAgain(store: Store, session: string, damaged: boolean): Promise<Awaited<ReturnType<typeof derived>> | undefined> {
   try {
-    return (await story(store, session)).summary;
+    return await derived(store, session);
   } catch (error) {
     if (damaged) return undefined;
     throw error;

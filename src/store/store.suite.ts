@@ -7,7 +7,7 @@
  */
 import { randomBytes } from "node:crypto";
 import { afterAll, describe, expect, test } from "vitest";
-import { answer, called, ended, event, forked, prompt, raw, returned, START, started, summary } from "../../test/builders.ts";
+import { answer, called, ended, event, forked, prompt, raw, returned, START, started, summary, trace } from "../../test/builders.ts";
 import type { Event } from "../event/schema.ts";
 import { LONG_TEXT } from "./encoding.ts";
 import { recalling } from "./recall.suite.ts";
@@ -611,17 +611,17 @@ function summaries(check: Check): void {
   check("summaries come newest first by their last event, equal ones by id", async (open) => {
     const store = await open();
     const all = [summary("old", { ended: 10 }), summary("b", { ended: 20 }), summary("new", { ended: 30 }), summary("a", { ended: 20 })];
-    for (const [i, one] of all.entries()) await store.putSummary(one, i + 1);
+    for (const [i, one] of all.entries()) await store.putSummary(one, i + 1, trace(one.id));
     expect((await (await open()).summaries()).map((one) => [one.summary.id, one.upTo])).toEqual([["new", 3], ["a", 4], ["b", 2], ["old", 1]]);
   });
 
   check("putting a summary again replaces it", async (open) => {
     const store = await open();
     const first = summary("s1", { branch: "main", cost_usd: 1.5, ended: 10 });
-    await store.putSummary(first, 3);
+    await store.putSummary(first, 3, trace("s1"));
     expect(await store.summary("s1")).toEqual({ summary: first, upTo: 3 });
     const second = summary("s1", { title: "Änderung 日本", ended: 20 });
-    await store.putSummary(second, 7);
+    await store.putSummary(second, 7, trace("s1"));
     const reopened = await open();
     expect(await reopened.summary("s1")).toEqual({ summary: second, upTo: 7 });
     expect(await reopened.summaries()).toEqual([{ summary: second, upTo: 7 }]);
@@ -630,15 +630,31 @@ function summaries(check: Check): void {
   check("the newest session of a project is the one that ended last and has a turn", async (open) => {
     const store = await open();
     const all = [summary("old", { ended: 10, project: "/a" }), summary("empty", { ended: 30, project: "/a", turns: 0 }), summary("new", { ended: 20, project: "/a" }), summary("other", { ended: 40, project: "/b" })];
-    for (const [i, one] of all.entries()) await store.putSummary(one, i + 1);
+    for (const [i, one] of all.entries()) await store.putSummary(one, i + 1, trace(one.id));
     const reopened = await open();
     expect([(await reopened.newest("/a"))?.id, (await reopened.newest("/b"))?.id, await reopened.newest("/c")]).toEqual(["new", "other", undefined]);
+  });
+
+  check("traces are those of a project's newest sessions that have a turn, and go with their summaries", async (open) => {
+    const store = await open();
+    await store.append([prompt("one", { id: "e1" })]);
+    const all = [summary("old", { ended: 10, project: "/a" }), summary("empty", { ended: 30, project: "/a", turns: 0 }), summary("s1", { ended: 20, project: "/a" }), summary("other", { ended: 40, project: "/b" })];
+    for (const [i, one] of all.entries()) await store.putSummary(one, i + 1, trace(one.id, { files: [[`${one.id}/日本.ts`, 5]] }));
+    await store.putSummary(summary("s1", { ended: 20, project: "/a" }), 5, trace("s1", { commands: [["npm test", 7]] }));
+    const reopened = await open();
+    expect(await reopened.traces("/a", 9)).toEqual([trace("s1", { commands: [["npm test", 7]] }), trace("old", { files: [["old/日本.ts", 5]] })]);
+    expect(await reopened.traces("/a", 1)).toEqual([trace("s1", { commands: [["npm test", 7]] })]);
+    expect([await reopened.trace("other"), await reopened.trace("unknown")]).toEqual([trace("other", { files: [["other/日本.ts", 5]] }), undefined]);
+    await reopened.erase(["e1"]);
+    expect([(await reopened.traces("/a", 9)).map(({ session }) => session), await reopened.trace("s1")]).toEqual([["old"], undefined]);
+    await reopened.dropSummaries();
+    expect([await reopened.traces("/a", 9), await reopened.trace("old")]).toEqual([[], undefined]);
   });
 
   check("a session is stale until its newest event has a summary", async (open) => {
     const store = await open();
     await store.append([prompt("one"), prompt("two", { session: "s2" })]);
-    await store.putSummary(summary("s1"), 1);
+    await store.putSummary(summary("s1"), 1, trace("s1"));
     expect(await (await open()).stale()).toEqual(new Map([["s2", 2]]));
     await store.append([prompt("more")]);
     expect(await (await open()).stale()).toEqual(new Map([["s1", 3], ["s2", 2]]));
@@ -648,7 +664,7 @@ function summaries(check: Check): void {
     const store = await open();
     expect(await store.summary("s1")).toBeUndefined();
     expect(await store.summaries()).toEqual([]);
-    await store.putSummary(summary("s1"), 1);
+    await store.putSummary(summary("s1"), 1, trace("s1"));
     await store.dropSummaries();
     expect(await store.summary("s1")).toBeUndefined();
     expect(await (await open()).summaries()).toEqual([]);

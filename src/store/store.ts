@@ -5,6 +5,7 @@
 import type { Event, EventType } from "../event/schema.ts";
 import type { Role } from "../event/text.ts";
 import type { SessionSummary } from "../session/summary.ts";
+import type { Trace } from "../session/trace.ts";
 import type { Problem } from "./problems.ts";
 import type { Question } from "./question.ts";
 
@@ -127,18 +128,21 @@ export interface SourceState {
 }
 
 /**
- * What is derived from the log and can be rebuilt from it: session summaries, the text index and the passages. Source states are
- * the import's own notes; losing them costs a second reading and nothing else.
- * Order: sessions by their last event, newest first. Atomicity: one summary or source state at a time.
+ * What is derived from the log and can be rebuilt from it: session summaries, each with the session's trace, the text index and
+ * the passages. Source states are the import's own notes; losing them costs a second reading and nothing else.
+ * Order: sessions by their last event, newest first. Atomicity: one summary with its trace or one source state at a time.
  * Repetition: putting again replaces. Absence: unknown gives undefined or nothing.
  * Lifetime: that of the log it belongs to.
  */
 export interface SessionIndex {
-  putSummary(summary: SessionSummary, upTo: Position): Promise<void>;
+  putSummary(summary: SessionSummary, upTo: Position, trace: Trace): Promise<void>;
   summaries(): Promise<{ summary: SessionSummary; upTo: Position }[]>;
   summary(session: string): Promise<{ summary: SessionSummary; upTo: Position } | undefined>;
   /** The newest one of a project that has a turn. */
   newest(project: string): Promise<SessionSummary | undefined>;
+  /** Of the newest sessions of a project that have a turn, at most of `limit`. */
+  traces(project: string, limit: number): Promise<Trace[]>;
+  trace(session: string): Promise<Trace | undefined>;
   /** Sessions whose summary is missing or older than their newest event, each with that event's position. */
   stale(): Promise<Map<string, Position>>;
   /** Forgets all summaries; they are folded anew when next asked for. */

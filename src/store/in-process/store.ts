@@ -10,6 +10,7 @@ import { sha256Hex } from "../../base/hash.ts";
 import type { Envelope, Event, EventType, Payload } from "../../event/schema.ts";
 import { nameParts, roleOf, searchable } from "../../event/text.ts";
 import type { SessionSummary } from "../../session/summary.ts";
+import type { Trace } from "../../session/trace.ts";
 import { contentHash, decodePayload, encodePayload, envelopeOf, GENESIS, linkHash, newSalts, objectsOf } from "../encoding.ts";
 import type { Problem } from "../problems.ts";
 import { holdsPhrases, matches, parseQuery, rarity, score } from "../ranking.ts";
@@ -34,7 +35,7 @@ export interface InProcessPlace {
   readonly positions: Map<string, Position>;
   readonly objects: Map<string, string>;
   readonly leases: Map<string, { holder: string; until: number }>;
-  readonly summaries: Map<string, { summary: string; upTo: Position }>;
+  readonly summaries: Map<string, { summary: string; upTo: Position; trace: string }>;
   readonly sources: Map<string, SourceState>;
   /** How far passages were taken in. */
   taken: Position;
@@ -147,8 +148,8 @@ class InProcessStore implements Store {
 
   async close(): Promise<void> {}
 
-  async putSummary(summary: SessionSummary, upTo: Position): Promise<void> {
-    this.#place.summaries.set(summary.id, { summary: JSON.stringify(summary), upTo });
+  async putSummary(summary: SessionSummary, upTo: Position, trace: Trace): Promise<void> {
+    this.#place.summaries.set(summary.id, { summary: JSON.stringify(summary), upTo, trace: JSON.stringify(trace) });
   }
 
   async summaries(): Promise<{ summary: SessionSummary; upTo: Position }[]> {
@@ -178,6 +179,16 @@ class InProcessStore implements Store {
 
   async newest(project: string): Promise<SessionSummary | undefined> {
     return (await this.summaries()).find(({ summary }) => summary.turns > 0 && summary.project === project)?.summary;
+  }
+
+  async traces(project: string, limit: number): Promise<Trace[]> {
+    const newest = (await this.summaries()).filter(({ summary }) => summary.turns > 0 && summary.project === project).slice(0, limit);
+    return newest.map(({ summary }) => JSON.parse(this.#place.summaries.get(summary.id)!.trace) as Trace);
+  }
+
+  async trace(session: string): Promise<Trace | undefined> {
+    const found = this.#place.summaries.get(session);
+    return found === undefined ? undefined : (JSON.parse(found.trace) as Trace);
   }
 
   async stale(): Promise<Map<string, Position>> {

@@ -158,10 +158,11 @@ const FILED: Record<string, string> = { ended: "time", project: "project", turns
 /** Summaries that can no longer be read, or stand in the wrong place; what they say is compared by `verify`. */
 export function checkSummaryRows(log: Prepared): Problem[] {
   const problems: Problem[] = [];
-  for (const row of log.sql("SELECT session, ended, project, turns, body FROM summary").all()) {
+  for (const row of log.sql("SELECT session, ended, project, turns, body, trace FROM summary").all()) {
     const where = `session ${String(row["session"])}`;
     try {
       const body = JSON.parse(String(row["body"])) as Record<string, unknown>;
+      JSON.parse(String(row["trace"]));
       for (const column of ["ended", "project", "turns"]) {
         if (body[column] !== row[column]) problems.push({ code: "SUMMARY_DIFFERS", where, message: `It is filed under another ${FILED[column]} than its own` });
       }

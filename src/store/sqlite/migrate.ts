@@ -89,6 +89,14 @@ export const LOG_STEPS: readonly string[] = [
   CREATE TABLE passage_vector (key INTEGER PRIMARY KEY, vector BLOB NOT NULL) STRICT;                 -- a signed byte for each number
   CREATE TRIGGER passage_vector_gone AFTER DELETE ON passage BEGIN DELETE FROM passage_vector WHERE key = old.key; END;
   `,
+  // What a session touched and ran stands beside its summary and has its life: of how much use memories are is worked out from
+  // that, since reading a hundred sessions took seconds. Last in its row, so that reading summaries does not read it.
+  `
+  DROP TABLE summary;
+  CREATE TABLE summary (session TEXT PRIMARY KEY, up_to INTEGER NOT NULL, ended INTEGER NOT NULL, project TEXT NOT NULL, turns INTEGER NOT NULL, body TEXT NOT NULL, trace TEXT NOT NULL) STRICT;
+  CREATE INDEX summary_newest ON summary (project, ended DESC, session) WHERE turns > 0;
+  CREATE INDEX event_given ON event (type, position) WHERE type IN ('start.recalled', 'context.given');
+  `,
 ];
 
 export const OBJECT_STEPS: readonly string[] = [

@@ -10,6 +10,7 @@ import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { asTidemarkError } from "../../base/errors.ts";
 import type { Event, EventType } from "../../event/schema.ts";
 import type { SessionSummary } from "../../session/summary.ts";
+import type { Trace } from "../../session/trace.ts";
 import type { Question } from "../question.ts";
 import { recall } from "../recall.ts";
 import type { Appended, Passage, PassageAnswer, PassageFilter, Position, SearchAnswer, SearchFilter, SourceState, Store, Stored } from "../store.ts";
@@ -185,11 +186,11 @@ class SqliteStore implements Store {
     return guarded(() => checkLog(this.#files, progress));
   }
 
-  async putSummary(summary: SessionSummary, upTo: Position): Promise<void> {
+  async putSummary(summary: SessionSummary, upTo: Position, trace: Trace): Promise<void> {
     guarded(() =>
       this.#log
-        .sql("INSERT OR REPLACE INTO summary (session, up_to, ended, project, turns, body) VALUES (?, ?, ?, ?, ?, ?)")
-        .run(summary.id, upTo, summary.ended, summary.project, summary.turns, JSON.stringify(summary)),
+        .sql("INSERT OR REPLACE INTO summary (session, up_to, ended, project, turns, body, trace) VALUES (?, ?, ?, ?, ?, ?, ?)")
+        .run(summary.id, upTo, summary.ended, summary.project, summary.turns, JSON.stringify(summary), JSON.stringify(trace)),
     );
   }
 
@@ -208,6 +209,17 @@ class SqliteStore implements Store {
     return guarded(() => {
       const row = this.#log.sql(`SELECT ${SUMMARY_COLUMNS} FROM summary WHERE project = ? AND turns > 0 ORDER BY ended DESC, session LIMIT 1`).get(project);
       return row === undefined ? undefined : toSummary(row)?.summary;
+    });
+  }
+
+  async traces(project: string, limit: number): Promise<Trace[]> {
+    return guarded(() => this.#log.sql("SELECT trace FROM summary WHERE project = ? AND turns > 0 ORDER BY ended DESC, session LIMIT ?").all(project, limit).flatMap((row) => toTrace(row) ?? []));
+  }
+
+  async trace(session: string): Promise<Trace | undefined> {
+    return guarded(() => {
+      const row = this.#log.sql("SELECT trace FROM summary WHERE session = ?").get(session);
+      return row === undefined ? undefined : toTrace(row);
     });
   }
 
@@ -447,6 +459,15 @@ function toSummary(row: Row): { summary: SessionSummary; upTo: Position } | unde
   try {
     const summary = JSON.parse(String(row["body"])) as SessionSummary;
     return summary.ended === Number(row["ended"]) ? { summary, upTo: Number(row["up_to"]) } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** As with summaries: `verify` names a damaged one. */
+function toTrace(row: Row): Trace | undefined {
+  try {
+    return JSON.parse(String(row["trace"])) as Trace;
   } catch {
     return undefined;
   }
