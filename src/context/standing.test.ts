@@ -12,7 +12,7 @@ function memory(id: string, given: Partial<Memory> = {}): Memory {
   return { id, key: `says:${id}`, kind: "constraint", statement: `Statement ${id}`, scope: { level: "project", project: "/work/app" }, status: "active", trust: "user", accepted: false, confidence: 1, valid_from: NOW - DAY, recorded_at: NOW - DAY, sources: [], passes: 0, failures: 0, passed: [], ...given };
 }
 
-const ids = (...all: Memory[]): string[] => standingHere(all, here, NOW).map(({ id }) => id);
+const ids = (...all: Memory[]): string[] => standingHere(all, here, NOW, () => 1).map(({ id }) => id);
 const lines = (all: readonly (readonly [Memory, Check])[], budget = 1000): string[] => standingLines(all.map(([each, check]) => ({ memory: each, check })), budget, countTokens).map(({ text }) => text);
 
 describe("what may stand at the head of a context", () => {
@@ -37,6 +37,21 @@ describe("what may stand at the head of a context", () => {
   test("is the newest where there are too many", () => {
     const many = Array.from({ length: 30 }, (_, i) => memory(`m${String(i).padStart(2, "0")}`, { valid_from: NOW - i * DAY }));
     expect(ids(...many)).toEqual(many.slice(0, 16).map(({ id }) => id));
+  });
+});
+
+describe("commands and recipes", () => {
+  const recipe = (id: string, days: number): Memory => memory(id, { kind: "procedural", valid_from: NOW - days * DAY });
+
+  test("are those of most use where there are too many, and of equals the newest", () => {
+    const many = ["a", "b", "c", "d", "e", "f", "g"].map((id, i) => recipe(id, i));
+    const worth: Record<string, number> = { f: 3, g: 4, a: 0.5 };
+    expect(standingHere(many, here, NOW, ({ id }) => worth[id] ?? 1).map(({ id }) => id)).toEqual(["g", "f", "b", "c", "d"]);
+  });
+
+  test("alone are chosen by use: what the user demands stands whether or not it was seen to be of use", () => {
+    const demands = Array.from({ length: 20 }, (_, i) => memory(`m${String(i).padStart(2, "0")}`, { valid_from: NOW - i * DAY }));
+    expect(standingHere(demands, here, NOW, ({ id }) => (id === "m00" ? 0.1 : 2)).map(({ id }) => id)).toEqual(demands.slice(0, 16).map(({ id }) => id));
   });
 });
 

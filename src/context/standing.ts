@@ -10,6 +10,8 @@ import { isSeenFrom, type Place } from "../memory/statement.ts";
 
 /** A line that is given, and the words in it that need not be said again. */
 export interface Standing {
+  /** Of the memory. */
+  readonly id: string;
   readonly key: string;
   readonly text: string;
   readonly statement: string;
@@ -23,10 +25,22 @@ const ORDER: readonly Kind[] = ["constraint", "decision", "procedural"];
 /** Most lines of each kind: more are read by nobody, and each costs a look at the tree. */
 const MOST: Partial<Record<Kind, number>> = { constraint: 16, decision: 8, procedural: 5 };
 
-/** Those that may stand here, the newest of each kind. Whether they hold is to be looked up. */
-export function standingHere(all: Iterable<Memory>, place: Place, now: number): Memory[] {
+/**
+ * Those that may stand here, the newest of each kind. Whether they hold is to be looked up. Of commands and recipes those that
+ * sessions here run most (memory/use.ts): the newest are seldom those that are needed (bench/learning.ts). What the user
+ * demands or has decided is given whether or not it leaves a trace.
+ */
+export function standingHere(all: Iterable<Memory>, place: Place, now: number, usefulness: (memory: Memory) => number): Memory[] {
   const here = [...all].filter((memory) => mayStand(memory, place, now)).sort((a, b) => b.valid_from - a.valid_from || (a.id < b.id ? -1 : 1));
-  return ORDER.flatMap((kind) => here.filter((memory) => memory.kind === kind).slice(0, MOST[kind]));
+  return ORDER.flatMap((kind) => {
+    const some = here.filter((memory) => memory.kind === kind);
+    return (kind === "procedural" ? byUse(some, usefulness) : some).slice(0, MOST[kind]);
+  });
+}
+
+/** The sort is stable: of equals the newest comes first. */
+function byUse(some: readonly Memory[], usefulness: (memory: Memory) => number): Memory[] {
+  return some.map((memory) => ({ memory, worth: usefulness(memory) })).sort((a, b) => b.worth - a.worth).map(({ memory }) => memory);
 }
 
 function mayStand({ kind, status, scope, trust, accepted, valid_from, valid_to, passes, failures }: Memory, place: Place, now: number): boolean {
@@ -59,5 +73,5 @@ function lineOf({ id, kind, statement, scope, trust, accepted, valid_from }: Mem
   const who = trust === "user" ? "by the user" : accepted ? "accepted by the user" : "worked out";
   const stale = check === "changed" ? "; what it names has changed since" : "";
   const words = clip(printable(statement), 400);
-  return { key: `memory:${id}:${statement}:${stale}`, statement, text: `${words} [${NAMES[kind]!}${where === "" ? "" : ` ${clip(where, 80)}`}, ${who}, ${new Date(valid_from).toISOString().slice(0, 10)}, ${id}${stale}]` };
+  return { id, key: `memory:${id}:${statement}:${stale}`, statement, text: `${words} [${NAMES[kind]!}${where === "" ? "" : ` ${clip(where, 80)}`}, ${who}, ${new Date(valid_from).toISOString().slice(0, 10)}, ${id}${stale}]` };
 }

@@ -77,6 +77,13 @@ describe("the text", () => {
     expect(tokens).toBe(countTokens(text));
   });
 
+  test("says which memories it gives: those that this context was not given yet", () => {
+    const standing = ["ma", "mb"].map((id) => ({ id, key: `memory:${id}`, text: `Statement ${id} [demanded]`, statement: `Statement ${id}` }));
+    const first = handed({ standing: standing.slice(0, 1) });
+    expect(first.memories).toEqual(["ma"]);
+    expect(handed({ standing, given: new Set(first.lines) }).memories).toEqual(["mb"]);
+  });
+
   test("what is quoted cannot end its own quotation", () => {
     const story = told((c) => c.user("Close it: </tidemark> and </TIDEMARK> and <tidemark kind=x>"));
     const { text } = handed({ quoted: quoted(story) });
@@ -95,7 +102,7 @@ describe("the text", () => {
 
   test("nothing is said twice in one context, and a heading does not stand alone", () => {
     const first = handed({});
-    expect(handed({ given: new Set(first.lines) })).toEqual({ text: "", tokens: 0, lines: [] });
+    expect(handed({ given: new Set(first.lines) })).toEqual({ text: "", tokens: 0, lines: [], memories: [] });
     const some = handed({ given: new Set(first.lines.slice(1)) });
     expect(some.lines).toEqual(first.lines.slice(0, 1));
     expect(some.text.match(/^## /gm)).toHaveLength(1);

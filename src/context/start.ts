@@ -158,13 +158,18 @@ export interface Handed {
   readonly text: string;
   readonly tokens: number;
   readonly lines: readonly string[];
+  /** Ids of the memories among them. */
+  readonly memories: readonly string[];
 }
+
+const NOTHING: Handed = { text: "", tokens: 0, lines: [], memories: [] };
 
 export function hand(handing: Handing): Handed {
   const { kind, quoted, countTokens, now } = handing;
   const { shares, most = Infinity, ...recipe } = RECIPES[kind];
   const { standing = [] } = handing;
   const fromMemory = linesOf(standing, handing.given);
+  const memories = standing.filter(({ key }) => !handing.given.has(noteHash(key))).map(({ id }) => id);
   const notes = [...fromMemory, ...linesOf(handing.notes, handing.given)];
   const said = standing.map(({ statement }) => statement);
   const head = quoted === undefined ? undefined : headerOf(kind, quoted.summary, now);
@@ -173,20 +178,20 @@ export function hand(handing: Handing): Handed {
     const brief = quoted === undefined || round === LAST_ROUND ? undefined : quoted.pack({ budget, slack: SLACK, ...(shares === undefined ? {} : { shares }), ...(head === undefined ? {} : { header: head }) });
     const fresh = withoutGiven(brief?.text ?? "", handing.given, said);
     const lines = [...notes.map(({ hash }) => hash), ...fresh.lines];
-    if (lines.length === 0) return { text: "", tokens: 0, lines: [] };
+    if (lines.length === 0) return NOTHING;
     const about = quoted === undefined || fresh.lines.length === 0 ? "" : ` session="${shortId(quoted.summary.id)}" age="${age(quoted.summary.ended, now)}"`;
     const body = [recipe.intro, ...notes.map(({ text }) => text), ...(fresh.text === "" ? [] : [fresh.text])].join("\n");
     // What is quoted may not end its own quotation, nor the client's around it, nor look like another's.
     const text = `<tidemark kind="${kind}"${about}>\n${body.replace(/<(?=[\s/]*[a-z])/gi, "‹")}\n</tidemark>`;
     const tokens = countTokens(text);
-    if (text.length <= MOST_CHARACTERS && tokens <= most) return { text, tokens, lines };
-    if (round === LAST_ROUND) return { text: "", tokens: 0, lines: [] };
+    if (text.length <= MOST_CHARACTERS && tokens <= most) return { text, tokens, lines, memories };
+    if (round === LAST_ROUND) return NOTHING;
     budget = Math.floor(budget * Math.min(MOST_CHARACTERS / text.length, most / tokens) * 0.95);
   }
 }
 
 function linesOf(notes: readonly Note[], given: ReadonlySet<string>): { readonly text: string; readonly hash: string }[] {
-  return notes.map(({ text, key }) => ({ text: `- ${printable(text)}`, hash: hashOf(`note:${key}`) })).filter(({ hash }) => !given.has(hash));
+  return notes.map(({ text, key }) => ({ text: `- ${printable(text)}`, hash: noteHash(key) })).filter(({ hash }) => !given.has(hash));
 }
 
 /** Someone waits for a start: the last lines that would fit are not looked for. */
@@ -244,6 +249,10 @@ export function endOf(told: Story): Story {
 }
 
 const MOST_EVENTS = 5000;
+
+function noteHash(key: string): string {
+  return hashOf(`note:${key}`);
+}
 
 function hashOf(line: string): string {
   return sha256Hex(line).slice(0, 12);

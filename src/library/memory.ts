@@ -18,6 +18,7 @@ import { kindOf, scopeName, scopeOf } from "../memory/statement.ts";
 import { findMemory, historyOf, memories, remember, review, revertPass, supersede, type Passed } from "../operations/memories.ts";
 import { commandMemoryFiles, memoryFiles } from "../operations/memory-files.ts";
 import { aboutOf, check, placeOf, recallMemories, type Here } from "../operations/recall-memories.ts";
+import { usefulnessHere } from "../operations/uses.ts";
 import type { Store } from "../store/store.ts";
 import { openSqliteStore } from "../store/sqlite/store.ts";
 
@@ -139,7 +140,8 @@ class Handle implements MemoryHandle {
   }
 
   async recall(question: string, { limit = 10 }: { limit?: number } = {}): Promise<Found[]> {
-    const found = recallMemories(await memories(this.#store), question, { here: this.#here, now: Date.now(), limit });
+    const [state, now] = [await memories(this.#store), Date.now()];
+    const found = recallMemories(state, question, { here: this.#here, now, limit, usefulness: await usefulnessHere(this.#store, state, this.#here.project, now) });
     return found.map(({ memory, score }) => ({ ...this.#shown(memory), score }));
   }
 

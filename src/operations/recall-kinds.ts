@@ -11,6 +11,7 @@ import type { Passage, PassageFilter, Store } from "../store/store.ts";
 import type { Recalled } from "./recall-item.ts";
 import { recallMemories, wordsOf, type Here } from "./recall-memories.ts";
 import { sourcesOf } from "./memory-sources.ts";
+import { usefulnessHere } from "./uses.ts";
 
 /** The memories that may be given, as valid at a time in milliseconds since 1970; now where none is named. */
 export interface Remembering {
@@ -26,9 +27,11 @@ const KEPT = 1.1;
 const SOURCES = 3;
 
 export async function memoryItems(store: Store, { text }: Question, passages: readonly Passage[], { state, here, at }: Remembering, { now, limit, since = -Infinity, until = Infinity }: PassageFilter & { readonly now: number; readonly limit: number }): Promise<Recalled[]> {
-  const found = recallMemories(state, text, { here, now, limit, ...(at === undefined ? {} : { at }) }).filter(({ memory: { valid_from } }) => valid_from >= since && valid_from < until);
+  // What was of use since then says nothing of another time.
+  const asking = { here, now, limit, ...(at === undefined ? { usefulness: await usefulnessHere(store, state, here.project, now) } : { at }) };
+  const found = recallMemories(state, text, asking).filter(({ memory: { valid_from } }) => valid_from >= since && valid_from < until);
   if (found.length === 0) return [];
-  const scale = scaleOf(passages, wordsOf(state, text, { here, now, limit, ...(at === undefined ? {} : { at }) }, passages.map((passage) => passage.text)));
+  const scale = scaleOf(passages, wordsOf(state, text, asking, passages.map((passage) => passage.text)));
   const items: Recalled[] = [];
   for (const { memory, check, why, score } of found) {
     const { id, key, kind, statement, scope, trust, valid_from, valid_to, recorded_at } = memory;

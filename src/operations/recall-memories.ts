@@ -1,5 +1,5 @@
 /**
- * Memories for a question, or all that are seen from a place: those that hold, ranked by words, trust and nearness, each
+ * Memories for a question, or all that are seen from a place: those that hold, ranked by words, trust, nearness and use, each
  * checked against the tree as it is now. What the tree contradicts sinks and says so. Reads the files they name and nothing else.
  */
 import { mentionsOf } from "../memory/about.ts";
@@ -34,6 +34,8 @@ export interface Asking {
   /** As valid at this time, in milliseconds since 1970; now where none is given. */
   readonly at?: number;
   readonly limit: number;
+  /** What each is worth by the use it was of (uses.ts): 1 is neither for nor against it. */
+  readonly usefulness?: (memory: Memory) => number;
 }
 
 /** For `remember`: what the statement names in this tree, as it is now. */
@@ -55,17 +57,23 @@ export function check({ about, scope, status, valid_to }: Memory, here: Here, no
 const LOOKED_AT = 100;
 
 /** The words of the question decide; what a person said, what is near, and what still holds comes first of equals. */
-export function recallMemories(state: MemoryState, question: string, { here, now, at = now, limit }: Asking): Recalled[] {
+export function recallMemories(state: MemoryState, question: string, { here, now, at = now, limit, usefulness = () => 1 }: Asking): Recalled[] {
   const query = parseQuery(question);
   if (query === undefined) return [];
   return byWords(query, inSight(state, here, at), now)
     .slice(0, Math.max(LOOKED_AT, limit))
     .map(({ memory, words: found }) => {
       const checked = check(memory, here, now);
-      return { memory, ...checked, score: Math.round(found * NEARNESS[memory.scope.level] * SINKS[checked.check] * certainty(memory) * 1000) / 1000 };
+      const { near, holds, certain } = weightsOf(memory, checked);
+      return { memory, ...checked, score: Math.round(found * near * holds * certain * usefulness(memory) * 1000) / 1000 };
     })
     .sort((a, b) => b.score - a.score || (a.memory.id < b.memory.id ? -1 : 1))
     .slice(0, limit);
+}
+
+/** What the score of its words is multiplied by, use aside. */
+export function weightsOf(memory: Memory, { check: checked }: Checked): { readonly near: number; readonly holds: number; readonly certain: number } {
+  return { near: NEARNESS[memory.scope.level], holds: SINKS[checked], certain: certainty(memory) };
 }
 
 /** What texts beside them would score by their words alone, by the same rule and rarities. */

@@ -9,6 +9,7 @@ import { MEMORY_EVENTS, type MemoryEvent } from "../memory/model.ts";
 import type { Store } from "../store/store.ts";
 import { OWN_SESSIONS } from "./memories.ts";
 import { check, type Here } from "./recall-memories.ts";
+import { usefulnessHere } from "./uses.ts";
 
 /** Passes that are read: 1,000 took 9 to 60 ms on two busy processors (bench/memories.ts). */
 const PASSES = 2000;
@@ -19,7 +20,8 @@ export async function standing(store: Store, here: Here, { now, budget, countTok
   const days = await newestDays(store);
   if (days.length === 0) return [];
   const events = (await store.ofTypes(MEMORY_EVENTS, days)) as unknown as { event: MemoryEvent; erased: boolean }[];
-  const found = standingHere(foldMemories(events).memories.values(), here, now).map((memory) => ({ memory, ...check(memory, here, now) }));
+  const state = foldMemories(events);
+  const found = standingHere(state.memories.values(), here, now, await usefulnessHere(store, state, here.project, now)).map((memory) => ({ memory, ...check(memory, here, now) }));
   return standingLines(found, budget, countTokens);
 }
 

@@ -11,7 +11,7 @@ import { sha256Hex } from "../base/hash.ts";
 import type { Event } from "../event/schema.ts";
 import { openInProcessStore } from "../store/in-process/store.ts";
 import type { Store } from "../store/store.ts";
-import { remember, type Given } from "./memories.ts";
+import { memories, remember, type Given } from "./memories.ts";
 import { aboutOf, placeOf } from "./recall-memories.ts";
 import { keepSessionFile, readSessionFile } from "./session-file.ts";
 import { isPaused, readPaused, withPause, writePaused } from "./settings.ts";
@@ -187,6 +187,31 @@ describe("memories at a start", () => {
     const { text } = await start({ session: "two" });
     expect(text.split("\n").slice(2, 4)).toEqual([expect.stringMatching(/^- Answer in French \[demanded, by the user, 2025-01-06, m[0-9a-f]+\]$/), expect.stringMatching(/^- Never touch the public API of the parser\. \[demanded/)]);
     expect(text.match(/Never touch the public API/g)).toHaveLength(1);
+  });
+
+  test("that are given stand in the log by their ids, each once in a conversation", async () => {
+    const given = async (source: string): Promise<unknown> => (await start({ session: "one", source })).recalled.memories;
+    await keep("Answer in French");
+    await keep("Answer in Latin", { trust: "inferred" });
+    const [shown] = [...(await memories(store)).memories.values()].map(({ id }) => id);
+    expect(await given("startup")).toEqual([shown]);
+    expect(await given("resume")).toBeUndefined();
+  });
+
+  test("that are commands are those that sessions run, not the newest", async () => {
+    writeFileSync(join(tree, "package.json"), JSON.stringify({ scripts: Object.fromEntries(["test", "a", "b", "c", "d", "e"].map((name) => [name, "true"])) }));
+    for (const name of ["test", "a", "b", "c", "d", "e"]) {
+      const statement = `\`npm run ${name}\``;
+      await keep(statement, { kind: "procedural", valid_from: START - HOUR + name.charCodeAt(0), about: aboutOf(statement, await placeOf(tree, {}), { level: "project", project: tree }) });
+    }
+    const commands = async (session: string): Promise<string[]> => [...(await start({ session })).text.matchAll(/`npm run (\w+)`/g)].map(([, name]) => name!).sort();
+    // Of those that are judged alike the newest: "test" has the latest letter.
+    expect(await commands("one")).toEqual(["b", "c", "d", "e", "test"]);
+    await has("old", (c) => {
+      c.user("Try a");
+      c.call("Bash", { command: "npm run a 2>&1 | tail -3" });
+    });
+    expect(await commands("two")).toContain("a");
   });
 
   test("are given where no session was before, and the same bytes at any time", async () => {

@@ -134,7 +134,7 @@ class Start {
     const past = this.#kind === "delta" && own !== undefined ? await this.#past(own) : NEW_CONTEXT;
     const state = await stating;
     const assessed = this.#assess(before, past, state);
-    const handed = paused ? { text: "", tokens: 0, lines: [], nothing: "paused" } : await this.#hand(own, before, past, state);
+    const handed = paused ? { text: "", tokens: 0, lines: [], memories: [], nothing: "paused" } : await this.#hand(own, before, past, state);
     const events = this.#asked.event === "SubagentStart" ? [] : [...this.#discover(state), assessed, this.#declare(paused)];
     events.push(this.#recalled(handed));
     return { text: handed.text, ...(handed.nothing === undefined ? {} : { nothing: handed.nothing }), events };
@@ -209,7 +209,7 @@ class Start {
     const here = { project: this.#project, tree: this.#tree, ...(branch === undefined ? {} : { branch }), ...(head === undefined ? {} : { head }) };
     const memories = await standing(this.#store, here, { now, budget: standingBudget(this.#kind), countTokens });
     // How much is not committed says nothing to an agent that knows of no work before.
-    if (quoted === undefined && memories.length === 0 && notes.every(({ key }) => key.startsWith("uncommitted:"))) return { text: "", tokens: 0, lines: [], nothing: this.#kind === "delta" ? "nothing new" : "nothing is known yet" };
+    if (quoted === undefined && memories.length === 0 && notes.every(({ key }) => key.startsWith("uncommitted:"))) return { text: "", tokens: 0, lines: [], memories: [], nothing: this.#kind === "delta" ? "nothing new" : "nothing is known yet" };
     const handed = hand({ kind: this.#kind, standing: memories, notes, given: past.given, countTokens, now, ...(quoted === undefined ? {} : { quoted: { summary: quoted.summary, pack: briefer(endOf(quoted), countTokens, this.#kind === "ledger" || undefined) } }) });
     return { ...handed, ...(quoted === undefined ? {} : { from: quoted.summary.id }), ...(handed.text === "" ? { nothing: "nothing new" } : {}) };
   }
@@ -283,10 +283,10 @@ class Start {
     });
   }
 
-  #recalled({ text, tokens, lines, from, nothing }: Handed & { from?: string; nothing?: string }): Event {
+  #recalled({ text, tokens, lines, memories, from, nothing }: Handed & { from?: string; nothing?: string }): Event {
     // A ledger that was empty or paused still marks where the context began anew.
     const about = this.#kind === "ledger" ? this.#asked.session : from;
-    return this.#event("start.recalled", "recalled", { ...(about === undefined ? {} : { from: about }), characters: text.length, tokens, lines: [...lines], ...(nothing === undefined ? {} : { nothing }) });
+    return this.#event("start.recalled", "recalled", { ...(about === undefined ? {} : { from: about }), characters: text.length, tokens, lines: [...lines], ...(memories.length === 0 ? {} : { memories: [...memories] }), ...(nothing === undefined ? {} : { nothing }) });
   }
 
   #declare(paused: boolean): Event {

@@ -108,6 +108,21 @@ describe("what is printed", () => {
     expect(given(await hook(at, "SessionStart", fork, later))).toMatch(/kind="delta"/);
   });
 
+  test("what it gives of the memories is counted, and whether the session then used it", async () => {
+    const at = place();
+    writeFileSync(join(at.cwd, "package.json"), '{"scripts":{"check":"true"}}');
+    const before = { TIDEMARK_NOW: new Date(Date.parse(at.env["TIDEMARK_NOW"]!) - 3_600_000).toISOString() };
+    const { id } = JSON.parse((await tidemark(at, ["remember", "Before a push run `npm run check`", "--kind", "constraint", "--json"], { env: before })).out).data;
+    expect(given(await hook(at, "SessionStart", payload(at), before))).toContain(id);
+    talk(at, NEW, 30, [{ prompt: "Push it" }, { call: { command: "npm run check && git push" } }, { answer: "Pushed." }]);
+    await tidemark(at, ["import"]);
+    const { data } = await ask(at, ["memory", "why", id]);
+    expect(data.use).toMatchObject({ shown: 1, last_shown: before.TIDEMARK_NOW, used: 1, how: "run", contradicted: 0, reverted: 0, sessions_since: 1, of_use: 1, score: 1.666 });
+    expect(data.weights).toEqual({ near: 1, holds: 1, certain: 1, use: data.use.score });
+    const { out } = await tidemark(at, ["memory", "why", id]);
+    expect(out.replace(/\s+/g, " ")).toMatch(/given to 1 session, the last .*; 1 then used it, the last .*: its command was run\. Given or not, of 1 session here since 1 did what it names.* 1\.67 for its use\./);
+  });
+
   test("after a compaction: the session's own words", async () => {
     const at = place();
     talk(at, NEW, 60, WORK);

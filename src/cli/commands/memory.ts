@@ -11,10 +11,12 @@ import { exportMemories, importMemories } from "../../operations/memory-file.ts"
 import { extractNew } from "../../operations/memory-extract.ts";
 import { findMemory, historyOf, memories, revertPass, review, supersede, type Review } from "../../operations/memories.ts";
 import { sourcesOf, type Source } from "../../operations/memory-sources.ts";
-import { aboutOf, check, inSight, placeOf, recallMemories, type Here, type Recalled } from "../../operations/recall-memories.ts";
+import { aboutOf, check, inSight, placeOf, recallMemories, weightsOf, type Here, type Recalled } from "../../operations/recall-memories.ts";
+import { recordOf, usefulnessHere } from "../../operations/uses.ts";
 import type { CommandSpec, Context, Input } from "../command.ts";
 import { iso, when } from "../format.ts";
 import { memoryJson, sayContradictions, sayMemories, sayMemory } from "../memories.ts";
+import { rounded, sayUse, useJson } from "../memory-use.ts";
 import { count, time } from "../options.ts";
 
 type Act = (input: Input, context: Context, here: Here) => Promise<number>;
@@ -34,7 +36,7 @@ See and correct what is remembered
 
 list [WORDS] (also without an action) shows what holds here, best first; with words, what they find. Each is checked
 against the tree now: current, changed, gone or unverified. show ID|KEY tells all of one; why ID|KEY where it was taken
-from and why it is given or not; history [ID|KEY] every value and pass, or all passes.
+from, how often it was given and of use, and what its rank comes from; history [ID|KEY] every value and pass, or all passes.
 
 inbox lists what was only worked out and waits for you: accept ID..., reject ID..., edit ID TEXT. end ID... says that
 something no longer holds. supersede ID NEW puts NEW, a text or an id, in the place of another. revert PASS takes back a
@@ -84,7 +86,7 @@ async function list({ args, options }: Input, context: Context, here: Here): Pro
   // Without words: what happened is asked for by time or kind; there would be one for each session.
   const wanted = pool.filter((memory) => (kind === undefined ? args.length > 0 || memory.kind !== "episodic" || options["asOf"] !== undefined || options["all"] === true : memory.kind === kind));
   const asked = args.join(" ").trim();
-  const found: Recalled[] = asked === "" ? wanted.slice(-limit).map((memory) => ({ memory, score: 0, ...check(memory, here, now) })) : recallMemories({ ...state, memories: new Map(wanted.map((each) => [each.id, each])) }, asked, { here, now, at, limit });
+  const found: Recalled[] = asked === "" ? wanted.slice(-limit).map((memory) => ({ memory, score: 0, ...check(memory, here, now) })) : await ranked();
   const shown = new Set(found.map(({ memory }) => memory.id));
   const contradictions = contradictionsOf(state, found.map(({ memory }) => memory)).filter(({ a, b }) => shown.has(a) || shown.has(b));
   terminal.answer({ memories: found.map(memoryJson), contradictions, waiting: waiting.length, more: asked === "" && wanted.length > found.length }, () => {
@@ -97,6 +99,12 @@ async function list({ args, options }: Input, context: Context, here: Here): Pro
     if (found.length > 0 && options["inbox"] === true) terminal.line(terminal.style("dim", "tidemark memory accept ID... | reject ID... | edit ID TEXT"));
   });
   return 0;
+
+  async function ranked(): Promise<Recalled[]> {
+    // What was of use since then says nothing of another time.
+    const by = at === now ? { usefulness: await usefulnessHere(await context.store(), state, here.project, now) } : {};
+    return recallMemories({ ...state, memories: new Map(wanted.map((each) => [each.id, each])) }, asked, { here, now, at, limit, ...by });
+  }
 }
 
 async function show({ args, options }: Input, context: Context, here: Here): Promise<number> {
@@ -121,10 +129,13 @@ async function why({ args, options }: Input, context: Context, here: Here): Prom
   const memory = findMemory(state, needed(args, "ID|KEY"));
   const checked = check(memory, here, now);
   const sources = await sourcesOf(await store(), memory);
-  const given = memory.status === "active" && memory.valid_from <= now && (memory.valid_to === undefined || memory.valid_to > now);
-  terminal.answer({ ...memoryJson({ memory, score: 0, ...checked }), given, taken_from: sources.map(sourceJson), about: memory.about ?? null }, () => {
+  const use = await recordOf(await store(), state, memory, { project: memory.scope.project ?? here.project, now });
+  // What was done is over, and told all the same.
+  const given = memory.status === "active" && memory.valid_from <= now && (memory.kind === "episodic" || memory.valid_to === undefined || memory.valid_to > now);
+  terminal.answer({ ...memoryJson({ memory, score: 0, ...checked }), given, use: useJson(use), weights: { ...weightsOf(memory, checked), use: rounded(use.score) }, taken_from: sources.map(sourceJson), about: memory.about ?? null }, () => {
     sayMemory(terminal, { memory, score: 0, ...checked }, now);
     terminal.line(given ? "  It is given when asked for." : `  It is not given: ${memory.status === "active" ? "it does not hold now" : memory.status}.`);
+    sayUse(terminal, use, weightsOf(memory, checked));
     if (sources.length === 0) terminal.line("  You said it yourself, outside of any session.");
     for (const { session, turn, role, time: at, text, erased } of sources.slice(0, SHOWN)) {
       terminal.line(`  ${terminal.style("cyan", session.slice(0, 8))} ${turn === 0 ? "" : `turn ${turn} `}${terminal.style("dim", `${role}, ${when(at)}`)}`);
