@@ -99,10 +99,10 @@ for (const [i, { told, trace }] of sessions.entries()) {
   const state = foldMemories(events);
   const here = { project, tree: "/nowhere" };
   const past = new Traces(sessions.slice(0, i).filter(({ told: { summary } }) => summary.project === project).slice(-SESSIONS).map((each) => each.trace));
-  const use: Worth = (memory) => usefulness(trialsOf(memory, past.of(memory), undefined), started);
+  const use: Worth = (memory) => usefulness(trialsOf(past.of(memory), undefined), started);
   const seen = inSight(state, here, started);
   const own = new Traces([trace]);
-  const used = new Set(seen.filter((memory) => own.of(memory)[0]?.last !== undefined).map((memory) => memory.id));
+  const used = new Set(seen.filter((memory) => own.of(memory).uses[0]?.last !== undefined).map((memory) => memory.id));
   const request = told.turns.find(({ kind }) => kind === "user")?.prompt ?? "";
   atRequest.take(waysAtRequest(), seen, used, use, started, half);
   atStart.take(waysAtStart(), seen.filter(({ kind }) => kind === "procedural"), used, use, started, half);
@@ -113,6 +113,8 @@ for (const [i, { told, trace }] of sessions.entries()) {
     const query = parseQuery(request);
     const recalled = (worth: Worth): Memory[] => recallMemories(state, request, { here, now: started, limit: seen.length, usefulness: worth }).map(({ memory }) => memory);
     const found = recalled(() => 1);
+    const names = ({ statement }: Memory): number => 1 + mentionsOf(statement).paths.length + mentionsOf(statement).commands.length;
+    const mean = found.reduce((sum, memory) => sum + names(memory), 0) / found.length;
     return {
       "newest first": () => sorted(found, ({ valid_from }) => valid_from),
       "words (BM25)": () => (query === undefined ? [] : byWords(query, seen, started).map(({ memory }) => memory)),
@@ -120,7 +122,8 @@ for (const [i, { told, trace }] of sessions.entries()) {
       "recall": (known) => recalled(known.use),
       "recall, by use where it was shown alone": (known) => recalled(known.ofShown),
       "the same, one of five to explore": (known) => exploring(recalled(known.ofShown), known),
-      "recall, by how many names it has": () => recalled(({ statement }) => 1 + mentionsOf(statement).paths.length + mentionsOf(statement).commands.length),
+      // What names more is met more: how far that alone explains it.
+      "recall, by how many names it has": () => recalled((memory) => names(memory) / mean),
     };
   }
 

@@ -16,7 +16,7 @@ function memory(statement: string, given: Partial<Memory> = {}): Memory {
 }
 
 const session = (given: Partial<Trace>): Trace => trace("s1", { started: SINCE + DAY, ...given });
-const howOf = (about: Memory, given: Partial<Trace>): string | undefined => new Traces([session(given)]).of(about)[0]?.how;
+const howOf = (about: Memory, given: Partial<Trace>): string | undefined => new Traces([session(given)]).of(about).uses[0]?.how;
 const at = SINCE + 2 * DAY;
 
 describe("a session was of use where it", () => {
@@ -28,6 +28,7 @@ describe("a session was of use where it", () => {
     ["nor one whose name ends alike", "Retries are in net/retry.ts", {}, { files: [["src/subnet/retry.ts", at]] }, undefined],
     ["ran the command that is named", "`npm test`", { kind: "procedural" }, { commands: [["npm test", at]] }, "run"],
     ["ran it with more words and variables", "Tests run with `npm test`", {}, { commands: [["CI=1 FORCE_COLOR=0 npm test -- parser", at]] }, "run"],
+    ["ran a command of one word", "Build with `make`", {}, { commands: [["make -j4 all", at]] }, "run"],
     ["but not one that only begins alike", "`npm test`", { kind: "procedural" }, { commands: [["npm tests", at]] }, undefined],
     ["nor what an episode says had failed", "`npm test` failed; it passed after changes to a.ts", { kind: "episodic" }, { commands: [["npm test", at]] }, undefined],
     ["cited it", "Answer in French", {}, { cited: [["m0123456789", at]] }, "cited"],
@@ -37,11 +38,11 @@ describe("a session was of use where it", () => {
   });
 
   test("of several ways the last is told, with its time", () => {
-    expect(new Traces([session({ files: [["a.ts", at]], cited: [["m0123456789", at + 1]] })]).of(memory("See a.ts"))).toEqual([{ session: "s1", started: SINCE + DAY, last: at + 1, how: "cited" }]);
+    expect(new Traces([session({ files: [["a.ts", at]], cited: [["m0123456789", at + 1]] })]).of(memory("See a.ts")).uses).toEqual([{ session: "s1", started: SINCE + DAY, last: at + 1, how: "cited" }]);
   });
 
   test("and only of sessions that began after it: the one it was taken from says nothing", () => {
-    const of = (started: number): number => new Traces([session({ started, files: [["a.ts", at]] })]).of(memory("See a.ts")).length;
+    const of = (started: number): number => new Traces([session({ started, files: [["a.ts", at]] })]).of(memory("See a.ts")).uses.length;
     expect([of(SINCE - 1), of(SINCE), of(SINCE + 1)]).toEqual([0, 0, 1]);
   });
 });
@@ -70,13 +71,13 @@ describe("what it is worth", () => {
   const uses = (about: Memory): ReturnType<Traces["of"]> => new Traces([session({ files: [["a.ts", at]] }), trace("s2", { started: SINCE + 3 * DAY })]).of(about);
 
   test("counts sessions that needed it and those that did not, from when they did or began", () => {
-    expect(trialsOf(memory("See a.ts"), uses(memory("See a.ts")), undefined)).toEqual([{ time: at, good: true }, { time: SINCE + 3 * DAY, good: false }]);
+    expect(trialsOf(uses(memory("See a.ts")), undefined)).toEqual([{ time: at, good: true }, { time: SINCE + 3 * DAY, good: false }]);
   });
 
   test("what leaves no trace is not held against it: a demand may be followed without a word", () => {
     const demand = memory("Answer in French", { kind: "constraint" });
-    expect(trialsOf(demand, uses(demand), undefined)).toEqual([]);
-    expect(trialsOf(demand, uses(demand), { contradicted: [NOW], reverted: [NOW - DAY] })).toEqual([{ time: NOW, good: false }, { time: NOW - DAY, good: false }]);
+    expect(trialsOf(uses(demand), undefined)).toEqual([]);
+    expect(trialsOf(uses(demand), { contradicted: [NOW], reverted: [NOW - DAY] })).toEqual([{ time: NOW, good: false }, { time: NOW - DAY, good: false }]);
   });
 });
 

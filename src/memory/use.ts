@@ -10,7 +10,7 @@
  * What names no file and no command can be of use without a trace: only what speaks against it is counted.
  */
 import { baseName } from "../base/text.ts";
-import type { Trace } from "../session/trace.ts";
+import type { Met, Trace } from "../session/trace.ts";
 import { mentionsOf } from "./about.ts";
 import type { MemoryState } from "./fold.ts";
 import type { Memory } from "./model.ts";
@@ -49,46 +49,92 @@ export interface Use {
   readonly how?: How;
 }
 
-/** What sessions did, filed by the names of files and the beginnings of commands: a hundred memories are asked about at once. */
+/** Of every session that began after the memory did. */
+export interface Uses {
+  readonly uses: readonly Use[];
+  /** Whether it names anything that a session can be seen to use: else only what was done counts, and not what was left undone. */
+  readonly traceable: boolean;
+}
+
+/** What sessions did, filed by name: a hundred memories are asked about at once, and of most names many sessions have the same. */
 export class Traces {
   readonly #traces: readonly Trace[];
-  readonly #files = new Map<string, Place[]>();
-  readonly #commands = new Map<string, Place[]>();
-  readonly #cited = new Map<string, Place[]>();
+  readonly #files = new Filed((path) => [baseName(path)]);
+  // By one word and by two: most commands of a project begin with the same one.
+  readonly #commands = new Filed((command) => [...new Set([firstWords(command, 1), firstWords(command, 2)])], bare);
+  readonly #cited = new Filed((id) => [id]);
 
   constructor(traces: readonly Trace[]) {
     this.#traces = traces;
-    const file = (into: Map<string, Place[]>, key: string, place: Place): void => {
-      const places = into.get(key);
-      if (places === undefined) into.set(key, [place]);
-      else places.push(place);
-    };
-    for (const [trace, { files, commands, cited }] of traces.entries()) {
-      for (const [name, time] of files) file(this.#files, baseName(name), { trace, name, time });
-      for (const [name, time] of commands) file(this.#commands, firstWord(bare(name)), { trace, name: bare(name), time });
-      for (const [name, time] of cited) file(this.#cited, name, { trace, name, time });
+    for (const [i, { files, commands, cited }] of traces.entries()) {
+      this.#files.add(i, files);
+      this.#commands.add(i, commands);
+      this.#cited.add(i, cited);
     }
   }
 
-  /** Of every session that began after the memory did. */
-  of(memory: Memory): readonly Use[] {
-    const met = new Map<number, { last: number; how: How }>();
-    const meet = ({ trace, time }: Place, how: How): void => {
-      const before = met.get(trace);
-      if (before === undefined || time > before.last) met.set(trace, { last: time, how });
+  of(memory: Memory): Uses {
+    // By session: a hundred memories meet each file of a hundred sessions.
+    const last = new Array<number>(this.#traces.length).fill(-Infinity);
+    const hows: How[] = [];
+    const meet = (places: readonly Place[], how: How): void => {
+      for (const [trace, time] of places) {
+        if (time <= last[trace]!) continue;
+        last[trace] = time;
+        hows[trace] = how;
+      }
     };
     const { files, commands } = namedBy(memory);
-    for (const path of files) for (const place of this.#files.get(baseName(path)) ?? []) if (place.name === path || place.name.endsWith(`/${path}`)) meet(place, "opened");
-    for (const command of commands) for (const place of this.#commands.get(firstWord(command)) ?? []) if (place.name === command || place.name.startsWith(`${command} `)) meet(place, "run");
-    for (const place of this.#cited.get(memory.id) ?? []) meet(place, "cited");
-    return this.#traces.flatMap(({ session, started }, i) => (started > memory.valid_from ? [{ session, started, ...met.get(i) }] : []));
+    for (const path of files) for (const [name, places] of this.#files.under(baseName(path))) if (name === path || name.endsWith(`/${path}`)) meet(places, "opened");
+    for (const command of commands) for (const [name, places] of this.#commands.under(firstWords(command, 2))) if (name === command || name.startsWith(`${command} `)) meet(places, "run");
+    for (const [, places] of this.#cited.under(memory.id)) meet(places, "cited");
+    const uses: Use[] = [];
+    for (const [i, { session, started }] of this.#traces.entries()) {
+      if (started <= memory.valid_from) continue;
+      const how = hows[i];
+      uses.push(how === undefined ? { session, started } : { session, started, last: last[i]!, how });
+    }
+    return { uses, traceable: files.length + commands.length > 0 };
   }
 }
 
-interface Place {
-  readonly trace: number;
-  readonly name: string;
-  readonly time: number;
+/** Which session, by its place, and when. */
+type Place = readonly [trace: number, time: number];
+
+/** Names by what they are looked for under, which is worked out once for each name. */
+class Filed {
+  readonly #under: (name: string) => readonly string[];
+  readonly #plain: (name: string) => string;
+  readonly #names = new Map<string, Place[]>();
+  #keys: Map<string, [name: string, places: readonly Place[]][]> | undefined;
+
+  constructor(under: (name: string) => readonly string[], plain = (name: string): string => name) {
+    this.#under = under;
+    this.#plain = plain;
+  }
+
+  add(trace: number, all: readonly Met[]): void {
+    for (const [name, time] of all) {
+      const places = this.#names.get(name);
+      if (places === undefined) this.#names.set(name, [[trace, time]]);
+      else places.push([trace, time]);
+    }
+  }
+
+  under(key: string): readonly (readonly [name: string, places: readonly Place[]])[] {
+    if (this.#keys === undefined) {
+      this.#keys = new Map();
+      for (const [written, places] of this.#names) {
+        const name = this.#plain(written);
+        for (const key of this.#under(name)) {
+          const known = this.#keys.get(key);
+          if (known === undefined) this.#keys.set(key, [[name, places]]);
+          else known.push([name, places]);
+        }
+      }
+    }
+    return this.#keys.get(key) ?? [];
+  }
 }
 
 /** What a session can be seen to do with it: nearly every session runs what once failed, so of what was done the files count. */
@@ -98,13 +144,19 @@ function namedBy({ kind, statement }: Memory): { readonly files: readonly string
   return { files, commands: kind === "episodic" ? [] : commands };
 }
 
-function firstWord(command: string): string {
-  return command.slice(0, /\s|$/.exec(command)!.index);
+/** All of them where there are fewer. */
+function firstWords(command: string, count: number): string {
+  let end = -1;
+  for (let i = 0; i < count; i++) {
+    end = command.indexOf(" ", end + 1);
+    if (end < 0) return command;
+  }
+  return command.slice(0, end);
 }
 
 /** Without variables set for it alone. */
 function bare(command: string): string {
-  return command.replace(/^(?:\w+=\S*\s+)+/, "").replace(/^time\s+/, "");
+  return /^(?:\w+=|time\s)/.test(command) ? command.replace(/^(?:\w+=\S*\s+)+/, "").replace(/^time\s+/, "") : command;
 }
 
 /** What speaks against memories, by id: contradictions, and passes over them that were taken back. */
@@ -133,11 +185,9 @@ export function againstIn({ memories, contradictions, passes }: MemoryState): Re
 }
 
 /** All that a memory is judged by. */
-export function trialsOf(memory: Memory, uses: readonly Use[], against: Against | undefined): Trial[] {
-  const { files, commands } = namedBy(memory);
-  const traceable = files.length + commands.length > 0;
-  return [
-    ...uses.flatMap(({ started, last }) => (last !== undefined || traceable ? [{ time: last ?? started, good: last !== undefined }] : [])),
-    ...[...(against?.contradicted ?? []), ...(against?.reverted ?? [])].map((time) => ({ time, good: false })),
-  ];
+export function trialsOf({ uses, traceable }: Uses, against: Against | undefined): Trial[] {
+  const trials: Trial[] = [];
+  for (const { started, last } of uses) if (last !== undefined || traceable) trials.push({ time: last ?? started, good: last !== undefined });
+  for (const time of [...(against?.contradicted ?? []), ...(against?.reverted ?? [])]) trials.push({ time, good: false });
+  return trials;
 }

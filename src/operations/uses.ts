@@ -16,7 +16,7 @@ const SESSIONS = 100;
 export async function usefulnessHere(store: Store, state: MemoryState, project: string, now: number): Promise<(memory: Memory) => number> {
   const traces = new Traces(await store.traces(project, SESSIONS));
   const against = againstIn(state);
-  return (memory) => usefulness(trialsOf(memory, traces.of(memory), against.get(memory.id)), now);
+  return (memory) => usefulness(trialsOf(traces.of(memory), against.get(memory.id)), now);
 }
 
 /** A time, in milliseconds since 1970, and how often. */
@@ -41,11 +41,11 @@ export interface UseRecord {
 export async function recordOf(store: Store, state: MemoryState, memory: Memory, { project, now }: { readonly project: string; readonly now: number }): Promise<UseRecord> {
   await refreshSummaries(store);
   const shown = await showings(store, memory.id);
-  const uses = new Traces(await store.traces(project, SESSIONS)).of(memory);
+  const judged = new Traces(await store.traces(project, SESSIONS)).of(memory);
   const used: (readonly [time: number, how: NonNullable<Use["how"]>])[] = [];
   for (const [session, time] of shown) {
     const trace = await store.trace(session);
-    const found = trace === undefined ? undefined : new Traces([trace]).of({ ...memory, valid_from: -Infinity })[0];
+    const found = trace === undefined ? undefined : new Traces([trace]).of({ ...memory, valid_from: -Infinity }).uses[0];
     if (found?.last !== undefined && found.last >= time) used.push([found.last, found.how!]);
   }
   const how = used.toSorted((a, b) => b[0] - a[0])[0]?.[1];
@@ -53,8 +53,8 @@ export async function recordOf(store: Store, state: MemoryState, memory: Memory,
   return {
     shown: counted([...shown.values()]), used: { ...counted(used.map(([time]) => time)), ...(how === undefined ? {} : { how }) },
     contradicted: counted(against.contradicted), reverted: counted(against.reverted),
-    since: counted(uses.map(({ started }) => started)), ofUse: counted(uses.flatMap(({ last }) => last ?? [])),
-    score: usefulness(trialsOf(memory, uses, against), now),
+    since: counted(judged.uses.map(({ started }) => started)), ofUse: counted(judged.uses.flatMap(({ last }) => last ?? [])),
+    score: usefulness(trialsOf(judged, against), now),
   };
 }
 

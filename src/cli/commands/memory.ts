@@ -11,7 +11,7 @@ import { exportMemories, importMemories } from "../../operations/memory-file.ts"
 import { extractNew } from "../../operations/memory-extract.ts";
 import { findMemory, historyOf, memories, revertPass, review, supersede, type Review } from "../../operations/memories.ts";
 import { sourcesOf, type Source } from "../../operations/memory-sources.ts";
-import { aboutOf, check, inSight, placeOf, recallMemories, weightsOf, type Here, type Recalled } from "../../operations/recall-memories.ts";
+import { aboutOf, check, inRecall, inSight, placeOf, recallMemories, weightsOf, type Here, type Recalled } from "../../operations/recall-memories.ts";
 import { recordOf, usefulnessHere } from "../../operations/uses.ts";
 import type { CommandSpec, Context, Input } from "../command.ts";
 import { iso, when } from "../format.ts";
@@ -132,10 +132,10 @@ async function why({ args, options }: Input, context: Context, here: Here): Prom
   const use = await recordOf(await store(), state, memory, { project: memory.scope.project ?? here.project, now });
   // What was done is over, and told all the same.
   const given = memory.status === "active" && memory.valid_from <= now && (memory.kind === "episodic" || memory.valid_to === undefined || memory.valid_to > now);
-  terminal.answer({ ...memoryJson({ memory, score: 0, ...checked }), given, use: useJson(use), weights: { ...weightsOf(memory, checked), use: rounded(use.score) }, taken_from: sources.map(sourceJson), about: memory.about ?? null }, () => {
+  terminal.answer({ ...memoryJson({ memory, score: 0, ...checked }), given, use: useJson(use), weights: { ...weightsOf(memory, checked), use: rounded(inRecall(use.score)) }, taken_from: sources.map(sourceJson), about: memory.about ?? null }, () => {
     sayMemory(terminal, { memory, score: 0, ...checked }, now);
     terminal.line(given ? "  It is given when asked for." : `  It is not given: ${memory.status === "active" ? "it does not hold now" : memory.status}.`);
-    sayUse(terminal, use, weightsOf(memory, checked));
+    sayUse(terminal, use, { ...weightsOf(memory, checked), use: inRecall(use.score) });
     if (sources.length === 0) terminal.line("  You said it yourself, outside of any session.");
     for (const { session, turn, role, time: at, text, erased } of sources.slice(0, SHOWN)) {
       terminal.line(`  ${terminal.style("cyan", session.slice(0, 8))} ${turn === 0 ? "" : `turn ${turn} `}${terminal.style("dim", `${role}, ${when(at)}`)}`);
