@@ -75,7 +75,7 @@ export class Traces {
 
   of(memory: Memory): Uses {
     // By session: a hundred memories meet each file of a hundred sessions.
-    const last = new Array<number>(this.#traces.length).fill(-Infinity);
+    const last = this.#traces.map(() => -Infinity);
     const hows: How[] = [];
     const meet = (places: readonly Place[], how: How): void => {
       for (const [trace, time] of places) {

@@ -76,7 +76,7 @@ export function recallMemories(state: MemoryState, question: string, { here, now
   return found
     .sort((a, b) => b.worth - a.worth || (a.memory.id < b.memory.id ? -1 : 1))
     .slice(0, limit)
-    .map(({ worth: _, ...each }, i) => ({ ...each, score: Math.round(scores[i]! * 1000) / 1000 }));
+    .map(({ memory, check: checked, why }, i) => ({ memory, check: checked, why, score: Math.round(scores[i]! * 1000) / 1000 }));
 }
 
 /** What fits the question six times as well as another comes before it, of however much use that was. */

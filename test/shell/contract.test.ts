@@ -12,7 +12,7 @@ beforeAll(async () => {
   if (code !== 0) throw new Error(err);
 });
 
-const COMMANDS: readonly (readonly string[])[] = [["status"], ["import"], ["sessions"], ["show", "5972f1c9"], ["search", "greeting"], ["resume", "5972f1c9"], ["export", "5972f1c9"], ["verify"], ["doctor"]];
+const COMMANDS: readonly (readonly string[])[] = [["status"], ["status", "--cost"], ["import"], ["sessions"], ["show", "5972f1c9"], ["search", "greeting"], ["resume", "5972f1c9"], ["export", "5972f1c9"], ["verify"], ["doctor"]];
 
 describe("with --json", () => {
   test.each(COMMANDS)("%s prints one document with schema, ok, data and warnings", async (...args) => {

@@ -4,6 +4,7 @@ import { asTidemarkError } from "../../base/errors.ts";
 import { clip, plural, printable } from "../../base/text.ts";
 import { readPaused, type Paused } from "../../operations/settings.ts";
 import { backlog, damagedPayloads } from "../../operations/spool.ts";
+import { cost, type Cost } from "../../operations/cost.ts";
 import { lastStart, status, type LastStart, type Status } from "../../operations/status.ts";
 import type { Ending } from "../../session/summary.ts";
 import { projectOf } from "../../worktree/project.ts";
@@ -16,7 +17,7 @@ import { shortId } from "./sessions.ts";
 
 export const command: CommandSpec = {
   args: "",
-  options: [],
+  options: [{ flags: "--cost", text: "what is kept ready and what would be worked out anew, and how much was handed to agents" }],
   help: `
 Show where you left off in this project
 
@@ -24,8 +25,10 @@ The latest session here, what it left open, what waits for you, and the next com
 was told as it began, whether that is paused, and what agents' hooks have left that is not taken in yet; the checkpoints
 of this tree, how far they have come on their way from the page cache to the disk and to a remote, and how many files
 are not kept.`,
-  run: async (_, context) => {
+  run: async ({ options }, context) => {
     const { terminal, now } = context;
+    // Before anything is brought up to date.
+    const costs = options["cost"] === true ? await cost(await context.store()) : undefined;
     const project = projectOf(context.cwd);
     const store = await context.caughtUp();
     const [state, start, damaged, paused, spool] = [await status(store, project), await lastStart(store, project), await damagedPayloads(store), pausesIn(context), backlog(context.home)];
@@ -37,11 +40,13 @@ are not kept.`,
       paused: { project: paused.projects.includes(project), sessions: paused.sessions },
       spool: { waiting: spool.waiting, oldest: iso(spool.oldest ?? 0), damaged: damaged.count },
       checkpoints: kept === undefined ? null : { ...kept, newest: iso(kept.newest ?? 0) },
+      ...(costs === undefined ? {} : { cost: costs }),
     };
     terminal.answer(data, () => {
       sayWork(context, state);
       if (start !== undefined) sayStart(context, start);
       if (kept !== undefined && kept.here > 0) sayCheckpoints(context, kept);
+      if (costs !== undefined) sayCost(terminal, costs);
       if (paused.projects.includes(project)) sayAside(terminal, "Agents are handed nothing in this project: it is paused.", "tidemark pause --off");
       for (const session of paused.sessions) sayAside(terminal, `Session ${shortId(session)} is handed nothing: it is paused.`, `tidemark pause --session ${session} --off`);
       if (damaged.last !== undefined && now - damaged.last < SAID_FOR) sayAside(terminal, `${plural(damaged.count, "hook payload")} came damaged, the last ${ago(damaged.last, now)} (a full disk does that); what there was of them is kept.`, "tidemark doctor");
@@ -50,6 +55,15 @@ are not kept.`,
     return 0;
   },
 };
+
+function sayCost(terminal: Terminal, { sessions, events, given }: Cost): void {
+  const count = (n: number): string => n.toLocaleString("en-US");
+  terminal.line();
+  terminal.line("Kept ready");
+  terminal.line(`  summaries of sessions  ${count(sessions.hits)} hits, ${count(sessions.misses)} misses`);
+  terminal.line(`  passages of events     ${count(events.hits)} hits, ${count(events.misses)} misses`);
+  terminal.line(`Handed to agents: ${count(given.tokens)} tokens, at ${plural(given.starts, "start")} and ${plural(given.requests, "request")}`);
+}
 
 function sayCheckpoints({ terminal, now }: Context, { here, bytes: size, total, tiers, newest = 0, uncovered }: CheckpointStatus): void {
   const places = [tiers.remote > 0 ? `${tiers.remote} on disk and at the remote` : "", tiers.disk > 0 ? `${tiers.disk} on disk` : "", tiers.page_cache > 0 ? `${tiers.page_cache} in the page cache` : ""].filter((part) => part !== "").join(", ");
