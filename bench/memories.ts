@@ -48,7 +48,7 @@ try {
   await round("remember one more", () => remember(store, { statement: `A statement of its own, ${(more += 1)}`, kind: "semantic", scope: { level: "project", project } }, NOW + more));
   await store.close();
   const database = openDatabase(join(folder, "log.db"));
-  database.exec("DROP INDEX event_memory");
+  database.exec("DROP INDEX event_rare");
   database.close();
   const without = await openSqliteStore(folder);
   await round("read the passes, without the index by type", () => memoryEvents(without));

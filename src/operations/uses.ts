@@ -6,6 +6,7 @@
 import type { MemoryState } from "../memory/fold.ts";
 import type { Memory } from "../memory/model.ts";
 import { againstIn, Traces, trialsOf, usefulness, type Against, type Use } from "../memory/use.ts";
+import type { Trace } from "../session/trace.ts";
 import type { Store } from "../store/store.ts";
 import { refreshSummaries } from "./sessions.ts";
 
@@ -42,12 +43,12 @@ export async function recordOf(store: Store, state: MemoryState, memory: Memory,
   await refreshSummaries(store);
   const shown = await showings(store, memory.id);
   const judged = new Traces(await store.traces(project, SESSIONS)).of(memory);
-  const used: (readonly [time: number, how: NonNullable<Use["how"]>])[] = [];
-  for (const [session, time] of shown) {
+  const traces: Trace[] = [];
+  for (const session of shown.keys()) {
     const trace = await store.trace(session);
-    const found = trace === undefined ? undefined : new Traces([trace]).of({ ...memory, valid_from: -Infinity }).uses[0];
-    if (found?.last !== undefined && found.last >= time) used.push([found.last, found.how!]);
+    if (trace !== undefined) traces.push(trace);
   }
+  const used = new Traces(traces).of({ ...memory, valid_from: -Infinity }).uses.flatMap(({ session, last, how: by }) => (last === undefined || last < shown.get(session)! ? [] : [[last, by!] as const]));
   const how = used.toSorted((a, b) => b[0] - a[0])[0]?.[1];
   const against: Against = againstIn(state).get(memory.id) ?? { contradicted: [], reverted: [] };
   return {

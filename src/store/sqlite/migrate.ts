@@ -95,7 +95,14 @@ export const LOG_STEPS: readonly string[] = [
   DROP TABLE summary;
   CREATE TABLE summary (session TEXT PRIMARY KEY, up_to INTEGER NOT NULL, ended INTEGER NOT NULL, project TEXT NOT NULL, turns INTEGER NOT NULL, body TEXT NOT NULL, trace TEXT NOT NULL) STRICT;
   CREATE INDEX summary_newest ON summary (project, ended DESC, session) WHERE turns > 0;
-  CREATE INDEX event_given ON event (type, position) WHERE type IN ('start.recalled', 'context.given');
+  `,
+  // One index for every type that is asked for by itself (by-type.ts): with one for each group most questions used none and
+  // read the whole log.
+  `
+  DROP INDEX event_link;
+  DROP INDEX event_start;
+  DROP INDEX event_memory;
+  CREATE INDEX event_rare ON event (type, position) WHERE type IN ('session.forked', 'session.resumed', 'session.ended', 'start.discovered', 'start.recalled', 'context.given', 'instructions.kept', 'memory.revised', 'memory.reverted', 'memory.filed');
   `,
 ];
 

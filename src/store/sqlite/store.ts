@@ -16,6 +16,7 @@ import { recall } from "../recall.ts";
 import type { Appended, Passage, PassageAnswer, PassageFilter, Position, SearchAnswer, SearchFilter, SourceState, Store, Stored } from "../store.ts";
 import type { Problem } from "../problems.ts";
 import { contentHash, encodePayload, envelopeOf, GENESIS, linkHash, newSalts, objectsOf } from "../encoding.ts";
+import { byType } from "./by-type.ts";
 import { checkPassages, rebuildPassages } from "./check-passages.ts";
 import { checkIndex, checkLog, checkSummaryRows, rebuildIndex } from "./check.ts";
 import type { Row } from "./driver.ts";
@@ -120,10 +121,8 @@ class SqliteStore implements Store {
   }
 
   async ofTypes(types: readonly EventType[], sessions?: readonly string[]): Promise<Stored[]> {
-    // Spelled out, so that the partial index for links between sessions can be used; types are words of our own.
-    const list = types.map((type) => `'${type}'`).join(", ");
-    const [where, values] = sessions === undefined ? ["", []] : ["AND session IN (SELECT value FROM json_each(?))", [JSON.stringify(sessions)]];
-    return guarded(() => this.#decode(this.#log.sql(`SELECT ${EVENT_COLUMNS} FROM event WHERE type IN (${list}) ${where} ORDER BY position`).all(...values)));
+    const { sql, values } = byType(types, sessions);
+    return guarded(() => this.#decode(this.#log.sql(sql).all(...values)));
   }
 
   async get(ids: readonly string[]): Promise<Stored[]> {
