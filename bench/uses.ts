@@ -39,6 +39,7 @@ try {
   const now = NOW + sessions * 3_600_000;
   const state = await memories(store);
   const usefulness = await usefulnessHere(store, state, project, now);
+  await round("read and fold the memories", () => memories(store));
   await round("what a hundred sessions did", () => usefulnessHere(store, state, project, now));
   await round("rank for a question, without use", async () => recallMemories(state, "where is the retry of part 7", { here, now, limit: 20 }));
   await round("rank for a question, by use", async () => recallMemories(state, "where is the retry of part 7", { here, now, limit: 20, usefulness }));
