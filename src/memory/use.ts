@@ -7,7 +7,7 @@
  * chance, and a place kept for what was shown least took it away again (docs/memory.md). Contradictions and reverts count
  * against it. All of it fades, so that a memory nobody needed for months is where a new one is.
  *
- * What names no file and no command can be of use without a trace: only what speaks against it is counted.
+ * What names no file and no command can be of use without a trace: that sessions did nothing with it is not held against it.
  */
 import { baseName } from "../base/text.ts";
 import type { Met, Trace } from "../session/trace.ts";

@@ -5,7 +5,7 @@ import { describe, expect, test } from "vitest";
 import { freshStore, NOW, scratch } from "../../test/helpers.ts";
 import type { Store } from "../store/store.ts";
 import { memories, remember, review, type Given } from "./memories.ts";
-import { aboutOf, inSight, placeOf, recallMemories, type Here } from "./recall-memories.ts";
+import { aboutOf, inRecall, inSight, placeOf, recallMemories, type Here } from "./recall-memories.ts";
 
 async function filled(): Promise<{ store: Store; here: Here; root: string; ask: (question: string, at?: number) => Promise<string[]>; say: (statement: string, given?: Partial<Given>) => Promise<string> }> {
   const root = scratch();
@@ -42,6 +42,20 @@ describe("order", () => {
     expect(await ask("where is retry kept")).toEqual(["`retry` is kept in a.ts (current)", "`retry` is kept in b.ts (changed)"]);
     writeFileSync(join(root, "a.ts"), "export function again(): void {}\n");
     expect(await ask("where is retry kept")).toEqual(["`retry` is kept in b.ts (changed)", "`retry` is kept in a.ts (gone)"]);
+  });
+
+  test("use moves memories that fit alike, the places keep their scores, and what fits far better stays first", async () => {
+    const { store, here, say } = await filled();
+    await say("The client waits before it tries again");
+    await say("The client waits in its queue");
+    await say("Whoever waits, waits");
+    const state = await memories(store);
+    const ask = (question: string, worth?: Record<string, number>): [string, number][] =>
+      recallMemories(state, question, { here, now: NOW + 60_000, limit: 10, ...(worth === undefined ? {} : { usefulness: ({ statement }) => worth[statement.split(" ").at(-1)!] ?? 1 }) }).map(({ memory, score }) => [memory.statement.split(" ").at(-1)!, score]);
+    const [first, second] = ask("client waits");
+    expect(ask("client waits", { [second![0]]: 5, [first![0]]: 0.01 }).slice(0, 2)).toEqual([[second![0], first![1]], [first![0], second![1]]]);
+    expect(ask("client waits queue", { queue: 0.9, again: 1.1, waits: 1.1 })[0]![0]).toBe("queue");
+    expect([0, 0.4, 1, 2, 5].map(inRecall)).toEqual([0.5, 0.5, 1, 2, 3]);
   });
 
   test("another project's are not seen; the user's own are, after the project's", async () => {
