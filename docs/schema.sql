@@ -2,7 +2,7 @@
 -- Tables that FTS5 keeps for itself (words_…) are left out: they are those of the SQLite in use.
 
 -- log.db
-PRAGMA user_version = 5;
+PRAGMA user_version = 7;
 CREATE TABLE event (
   position INTEGER PRIMARY KEY,
   id       TEXT NOT NULL UNIQUE,
@@ -20,7 +20,6 @@ CREATE TABLE event (
 ) STRICT;
 CREATE INDEX event_time ON event (time);
 CREATE INDEX event_session ON event (session, position);
-CREATE INDEX event_link ON event (type, position) WHERE type IN ('session.forked', 'session.resumed');
 CREATE TABLE head (only INTEGER PRIMARY KEY CHECK (only = 1), position INTEGER NOT NULL, link BLOB NOT NULL) STRICT;
 CREATE TABLE tip (session TEXT PRIMARY KEY, position INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 CREATE TABLE object_use (hash BLOB NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (hash, position)) STRICT, WITHOUT ROWID;
@@ -28,11 +27,7 @@ CREATE TABLE shared (session TEXT NOT NULL, position INTEGER NOT NULL, PRIMARY K
 CREATE TABLE awaited (id TEXT NOT NULL, session TEXT NOT NULL, PRIMARY KEY (id, session)) STRICT, WITHOUT ROWID;
 CREATE VIRTUAL TABLE words USING fts5(body, names, tags, content='', contentless_delete=1, detail=column, tokenize='porter unicode61 remove_diacritics 2');
 CREATE TABLE source (path TEXT PRIMARY KEY, size INTEGER NOT NULL, modified REAL NOT NULL, report TEXT NOT NULL) STRICT;
-CREATE TABLE summary (session TEXT PRIMARY KEY, up_to INTEGER NOT NULL, ended INTEGER NOT NULL, project TEXT NOT NULL, turns INTEGER NOT NULL, body TEXT NOT NULL) STRICT;
-CREATE INDEX summary_newest ON summary (project, ended DESC, session) WHERE turns > 0;
-CREATE INDEX event_start ON event (type, position) WHERE type = 'start.discovered';
 CREATE TABLE lease (name TEXT PRIMARY KEY, holder TEXT NOT NULL, until INTEGER NOT NULL) STRICT;
-CREATE INDEX event_memory ON event (type, position) WHERE type IN ('memory.revised', 'memory.reverted', 'memory.filed');
 CREATE TABLE conversation (
   number   INTEGER PRIMARY KEY,
   session  TEXT NOT NULL,
@@ -62,6 +57,9 @@ CREATE TABLE passage_head (only INTEGER PRIMARY KEY CHECK (only = 1), position I
 CREATE TABLE vector_space (only INTEGER PRIMARY KEY CHECK (only = 1), name TEXT NOT NULL) STRICT;
 CREATE TABLE passage_vector (key INTEGER PRIMARY KEY, vector BLOB NOT NULL) STRICT;
 CREATE TRIGGER passage_vector_gone AFTER DELETE ON passage BEGIN DELETE FROM passage_vector WHERE key = old.key; END;
+CREATE TABLE summary (session TEXT PRIMARY KEY, up_to INTEGER NOT NULL, ended INTEGER NOT NULL, project TEXT NOT NULL, turns INTEGER NOT NULL, body TEXT NOT NULL, trace TEXT NOT NULL) STRICT;
+CREATE INDEX summary_newest ON summary (project, ended DESC, session) WHERE turns > 0;
+CREATE INDEX event_rare ON event (type, position) WHERE type IN ('session.forked', 'session.resumed', 'session.ended', 'start.discovered', 'start.recalled', 'context.given', 'instructions.kept', 'memory.revised', 'memory.reverted', 'memory.filed');
 
 -- objects.db
 PRAGMA user_version = 1;
