@@ -1,7 +1,7 @@
 /** Which memories a context begins with, in which words and order. */
 import { describe, expect, test } from "vitest";
 import type { Memory } from "../memory/model.ts";
-import { standingHere, standingLines, type Check } from "./standing.ts";
+import { isChosenByUse, standingHere, standingLines, type Check } from "./standing.ts";
 
 const DAY = 86_400_000;
 const NOW = Date.UTC(2025, 5, 1);
@@ -47,6 +47,12 @@ describe("commands and recipes", () => {
     const many = ["a", "b", "c", "d", "e", "f", "g"].map((id, i) => recipe(id, i));
     const worth: Record<string, number> = { f: 3, g: 4, a: 0.5 };
     expect(standingHere(many, here, NOW, ({ id }) => worth[id] ?? 1).map(({ id }) => id)).toEqual(["g", "f", "b", "c", "d"]);
+  });
+
+  test("need no judging where all of them have a place", () => {
+    const some = ["a", "b", "c", "d", "e"].map((id) => recipe(id, 1));
+    expect(isChosenByUse([...some, memory("demand"), recipe("later", -1)], here, NOW)).toBe(false);
+    expect(isChosenByUse([...some, recipe("f", 2)], here, NOW)).toBe(true);
   });
 
   test("alone are chosen by use: what the user demands stands whether or not it was seen to be of use", () => {

@@ -38,6 +38,11 @@ export function standingHere(all: Iterable<Memory>, place: Place, now: number, u
   });
 }
 
+/** Whether there are more commands and recipes than places, so that their use has to be known. */
+export function isChosenByUse(all: Iterable<Memory>, place: Place, now: number): boolean {
+  return [...all].filter((memory) => memory.kind === "procedural" && mayStand(memory, place, now)).length > MOST.procedural!;
+}
+
 /** The sort is stable: of equals the newest comes first. */
 function byUse(some: readonly Memory[], usefulness: (memory: Memory) => number): Memory[] {
   return some.map((memory) => ({ memory, worth: usefulness(memory) })).sort((a, b) => b.worth - a.worth).map(({ memory }) => memory);

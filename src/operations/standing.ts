@@ -3,7 +3,7 @@
  * read, and of the tree only what the chosen memories name. What is chosen is decided in context/standing.ts.
  */
 import type { CountTokens } from "../base/tokens.ts";
-import { standingHere, standingLines, type Standing } from "../context/standing.ts";
+import { isChosenByUse, standingHere, standingLines, type Standing } from "../context/standing.ts";
 import { foldMemories } from "../memory/fold.ts";
 import { MEMORY_EVENTS, type MemoryEvent } from "../memory/model.ts";
 import type { Store } from "../store/store.ts";
@@ -21,7 +21,9 @@ export async function standing(store: Store, here: Here, { now, budget, countTok
   if (days.length === 0) return [];
   const events = (await store.ofTypes(MEMORY_EVENTS, days)) as unknown as { event: MemoryEvent; erased: boolean }[];
   const state = foldMemories(events);
-  const found = standingHere(state.memories.values(), here, now, await usefulnessHere(store, state, here.project, now)).map((memory) => ({ memory, ...check(memory, here, now) }));
+  const all = [...state.memories.values()];
+  const usefulness = isChosenByUse(all, here, now) ? await usefulnessHere(store, state, here.project, now) : () => 1;
+  const found = standingHere(all, here, now, usefulness).map((memory) => ({ memory, ...check(memory, here, now) }));
   return standingLines(found, budget, countTokens);
 }
 
