@@ -44,6 +44,9 @@ const evidence = z
   })
   .describe("what of the tree it is about, and how that was");
 
+/** What a handoff says: finished, to be done, in the way, not checked, and what a person has to decide or do. */
+export const HANDOFF_PARTS = ["done", "next", "blockers", "unverified", "waiting"] as const;
+
 /** What a memory says. A pass that adds one gives all that is not optional there; one that changes it gives what changes. */
 const memory = z.strictObject({
   key: z.string().regex(KEY_SHAPE).optional().describe("its subject: of one key and scope one value holds at a time"),
@@ -120,6 +123,25 @@ export const PAYLOADS = {
       memories: z.array(text).describe("ids of memories that were given"),
     })
     .describe("Something that is kept was handed to a client that asked for it."),
+  "handoff.written": z
+    .strictObject({
+      project: text,
+      tree: text,
+      of: text.optional().describe("the session whose work it is about, where that is known"),
+      through: text.describe("mcp, or the command"),
+      client: text.optional().describe("as it called itself: shown, and never believed"),
+      principal: text.optional().describe("whose token it came with, over HTTP"),
+      items: z.array(
+        z.strictObject({
+          part: z.enum(HANDOFF_PARTS),
+          text: text,
+          about: evidence.optional(),
+          commits: z.array(text).optional().describe("commits it names that were there"),
+          missing: z.array(text).optional().describe("files and commits it names that were not there"),
+        }),
+      ),
+    })
+    .describe("Whoever leaves work said what the next one needs to know."),
   "start.declared": z
     .strictObject({ hooks: z.boolean(), injection: z.boolean(), engine: z.boolean(), undo: text, without: z.array(text).describe("what this host does not let us do") })
     .describe("Fourth step: what can be done for this session, and what not."),

@@ -13,12 +13,12 @@ export function roleOf(event: Pick<Event, "type" | "thread">, payload?: unknown)
     const kind = (payload as { kind?: string } | undefined)?.kind;
     return kind === "user" || kind === "command" || kind === "shell" ? "user" : "system";
   }
-  if (type === "answer" || type === "task.noted" || type === "session.summarised" || type === "memory.filed") return "assistant";
+  if (type === "answer" || type === "task.noted" || type === "session.summarised" || type === "memory.filed" || type === "handoff.written") return "assistant";
   return type.startsWith("tool.") ? "tool" : "system";
 }
 
 /** Types that hold words a person would look for. */
-const SEARCHABLE = new Set<EventType>(["prompt", "answer", "tool.called", "tool.returned", "tool.failed", "task.noted", "session.summarised", "session.named", "memory.filed", "linked", "raw"]);
+const SEARCHABLE = new Set<EventType>(["prompt", "answer", "tool.called", "tool.returned", "tool.failed", "task.noted", "session.summarised", "session.named", "memory.filed", "handoff.written", "linked", "raw"]);
 
 /** The event's words as one text, or "" where there is nothing to find. */
 export function searchable(event: Event): string {
@@ -32,6 +32,8 @@ export function searchable(event: Event): string {
       return event.payload.name;
     case "memory.filed":
       return event.payload.files.map(({ path, text = "" }) => `${path}\n${text}`).join("\n");
+    case "handoff.written":
+      return event.payload.items.map(({ part, text }) => `${part}: ${text}`).join("\n");
     case "linked":
       return event.payload.url;
     case "tool.called":

@@ -3,7 +3,7 @@
  * the text index are built anew, objects nobody refers to are removed. The log itself is never altered.
  */
 import type { Problem } from "../store/problems.ts";
-import { OWN_SESSIONS } from "./memories.ts";
+import { isOwnSession } from "./own-sessions.ts";
 import type { Store } from "../store/store.ts";
 import { refreshSummaries } from "./sessions.ts";
 import { verify } from "./verify.ts";
@@ -46,5 +46,5 @@ export async function examine(store: Store, clock: () => number, progress?: (lab
     mended.push("the session summaries were built anew from the log");
   }
   if (problems.some(({ code }) => MENDABLE.has(code))) left = (await timed("second verify", () => verify(store, progress))).problems;
-  return { events, sessions: (await store.summaries()).filter(({ summary: { id } }) => !id.startsWith(OWN_SESSIONS)).length, bytes: await store.sizes(), problems, mended, left, seconds };
+  return { events, sessions: (await store.summaries()).filter(({ summary: { id } }) => !isOwnSession(id)).length, bytes: await store.sizes(), problems, mended, left, seconds };
 }

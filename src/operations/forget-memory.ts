@@ -8,7 +8,8 @@ import type { EventOf } from "../event/schema.ts";
 import type { MemoryState } from "../memory/fold.ts";
 import type { Change, Memory } from "../memory/model.ts";
 import type { Store } from "../store/store.ts";
-import { memories, memoryEvents, ownSession, recordPass } from "./memories.ts";
+import { memories, memoryEvents, recordPass } from "./memories.ts";
+import { ownSession } from "./own-sessions.ts";
 import { record } from "./record.ts";
 
 /** Memories that were taken from nothing but these events, and those that hold these words. */
@@ -39,7 +40,7 @@ export async function forgetMemories(store: Store, ids: readonly string[], now: 
   await record(store, passes.map((pass) => without(pass, unwanted, now)));
   const erased = passes.map(({ id }) => id);
   const note = `memory:forgotten:${sha256Hex(`${now}\n${erased.join("\n")}`).slice(0, 16)}`;
-  await record(store, [{ id: note, time: now, type: "forgotten", session: ownSession(now), agent: "tidemark", payload: { events: erased, ...(reason === undefined ? {} : { reason }) } }]);
+  await record(store, [{ id: note, time: now, type: "forgotten", session: ownSession("memory", now), agent: "tidemark", payload: { events: erased, ...(reason === undefined ? {} : { reason }) } }]);
   await store.erase(erased);
   return erased;
 }
@@ -56,5 +57,5 @@ function without(pass: EventOf<"memory.revised">, unwanted: ReadonlySet<string>,
   const left = changes.filter(({ id }) => !unwanted.has(id));
   // By what was left, so that a second try after a crash records nothing twice.
   const id = `memory:${sha256Hex(JSON.stringify([in_place_of, left])).slice(0, 16)}`;
-  return { ...pass, id, time: now, session: ownSession(now), payload: { ...rest, in_place_of, changes: left } };
+  return { ...pass, id, time: now, session: ownSession("memory", now), payload: { ...rest, in_place_of, changes: left } };
 }

@@ -10,14 +10,8 @@ import { foldMemories, type MemoryState, type Pass } from "../memory/fold.ts";
 import { MEMORY_EVENTS, slotOf, type Change, type Fields, type Memory, type MemoryEvent, type Scope } from "../memory/model.ts";
 import { defaultKey, keyOf, statementOf } from "../memory/statement.ts";
 import type { Store } from "../store/store.ts";
+import { ownSession } from "./own-sessions.ts";
 import { record } from "./record.ts";
-
-/** Passes are of no agent's session: they stand under one of their own for each day, so that its summary stays small. */
-export const OWN_SESSIONS = "memory:";
-
-export function ownSession(now: number): string {
-  return `${OWN_SESSIONS}${new Date(now).toISOString().slice(0, 10)}`;
-}
 
 /** Memories as they stand, or as they stood when the log knew what it knew at `known`, in milliseconds since 1970. */
 export async function memories(store: Store, known?: number): Promise<MemoryState> {
@@ -54,7 +48,7 @@ export async function recordPass(store: Store, changes: readonly Change[], { by,
   if (changes.length === 0) return { pass: undefined, changes, redacted: {} };
   const id = `memory:${sha256Hex(JSON.stringify([now, state.last ?? "", by, what, changes])).slice(0, 16)}`;
   const after = state.last === undefined ? {} : { after: state.last };
-  const { redacted } = await record(store, [{ id, time: now, type: "memory.revised", session: ownSession(now), agent: "tidemark", payload: { by, what, ...after, changes: [...changes] } }]);
+  const { redacted } = await record(store, [{ id, time: now, type: "memory.revised", session: ownSession("memory", now), agent: "tidemark", payload: { by, what, ...after, changes: [...changes] } }]);
   return { pass: id, changes, redacted };
 }
 
@@ -186,7 +180,7 @@ export async function revertPass(store: Store, wanted: string, now: number): Pro
   const { id, counts } = findPass(before, wanted);
   if (!counts) throw new TidemarkError("MEMORY_REFUSED", `${id} was taken back already`, { hint: "Take back the revert: tidemark memory history lists it." });
   const pass = `memory:${sha256Hex(`revert\n${now}\n${id}\n${before.last ?? ""}`).slice(0, 16)}`;
-  await record(store, [{ id: pass, time: now, type: "memory.reverted", session: ownSession(now), agent: "tidemark", payload: { of: id } }]);
+  await record(store, [{ id: pass, time: now, type: "memory.reverted", session: ownSession("memory", now), agent: "tidemark", payload: { of: id } }]);
   const after = await memories(store);
   const changed = [...new Set([...before.memories.keys(), ...after.memories.keys()])].filter((each) => JSON.stringify(before.memories.get(each)) !== JSON.stringify(after.memories.get(each)));
   return { pass, of: id, memories: changed.flatMap((each) => after.memories.get(each) ?? before.memories.get(each) ?? []) };

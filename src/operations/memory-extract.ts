@@ -13,7 +13,8 @@ import type { Store } from "../store/store.ts";
 import { isHere } from "../worktree/check.ts";
 import { treeOf } from "../worktree/project.ts";
 import { witness } from "../worktree/witness.ts";
-import { idsFor, memoryEvents, OWN_SESSIONS, recordPass } from "./memories.ts";
+import { idsFor, memoryEvents, recordPass } from "./memories.ts";
+import { isOwnSession } from "./own-sessions.ts";
 import { story } from "./sessions.ts";
 
 /** Under this name the store's notes say up to which position of the log sessions were read. */
@@ -40,7 +41,7 @@ export interface Extracted {
 
 export async function extractNew(store: Store, { now, ms, clock, holder, progress }: Extracting): Promise<Extracted> {
   const from = (await store.source(EXTRACTED))?.size ?? 0;
-  const fresh = [...(await store.heads())].filter(([session, head]) => head > from && !session.startsWith(OWN_SESSIONS)).sort((a, b) => a[1] - b[1]);
+  const fresh = [...(await store.heads())].filter(([session, head]) => head > from && !isOwnSession(session)).sort((a, b) => a[1] - b[1]);
   if (fresh.length === 0 || (await store.lease(EXTRACTED, holder, now, now + HELD)) !== holder) return { sessions: 0, added: 0, left: fresh.length };
   try {
     const until = clock() + ms;

@@ -8,7 +8,7 @@ import { sha256Hex } from "../base/hash.ts";
 import type { EventOf } from "../event/schema.ts";
 import { carryOutCommand, foldFiles, type MemoryFiles } from "../memory/files.ts";
 import type { Store } from "../store/store.ts";
-import { ownSession } from "./memories.ts";
+import { ownSession } from "./own-sessions.ts";
 import { record } from "./record.ts";
 
 export interface Space {
@@ -41,7 +41,7 @@ export async function commandMemoryFiles(store: Store, { name, holder, clock }: 
     if (changes.length === 0) return answer;
     const now = clock();
     const id = `memory:file:${sha256Hex(JSON.stringify([now, name, before.at(-1)?.id ?? "", changes])).slice(0, 16)}`;
-    await record(store, [{ id, time: now, type: "memory.filed", session: ownSession(now), agent: "tidemark", payload: { space: name, files: [...changes] } }]);
+    await record(store, [{ id, time: now, type: "memory.filed", session: ownSession("memory", now), agent: "tidemark", payload: { space: name, files: [...changes] } }]);
     return answer;
   } finally {
     await store.release(lease, holder);

@@ -9,7 +9,7 @@ import { lineageOf, originOf, type Begun } from "../session/lineage.ts";
 import type { SessionSummary } from "../session/summary.ts";
 import { traceOf, type Trace } from "../session/trace.ts";
 import type { Position, Store, Stored } from "../store/store.ts";
-import { OWN_SESSIONS } from "./memories.ts";
+import { isOwnSession } from "./own-sessions.ts";
 
 export async function story(store: Store, id: string): Promise<Story> {
   return toldBy(id, await store.read(id));
@@ -64,7 +64,7 @@ export async function listSessions(store: Store): Promise<SessionSummary[]> {
   return (await allSessions(store)).filter(({ turns }) => turns > 0);
 }
 
-/** Those without a turn, too: what is kept of them can be found, shown and forgotten. Passes over memories are no session. */
+/** Those without a turn, too: what is kept of them can be found, shown and forgotten. Our own are none. */
 async function allSessions(store: Store): Promise<SessionSummary[]> {
   await refreshSummaries(store);
   let all = (await store.summaries()).map(({ summary }) => summary);
@@ -76,7 +76,7 @@ async function allSessions(store: Store): Promise<SessionSummary[]> {
     all = (await store.summaries()).map(({ summary }) => summary);
   }
   const lineage = lineageOf(all, await links(store));
-  return all.filter(({ id }) => !id.startsWith(OWN_SESSIONS)).map((summary) => ({ ...summary, ...lineage.get(summary.id) }));
+  return all.filter(({ id }) => !isOwnSession(id)).map((summary) => ({ ...summary, ...lineage.get(summary.id) }));
 }
 
 /** For each event the session it was said in; without forks that is the one it was recorded under. */

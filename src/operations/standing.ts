@@ -7,7 +7,7 @@ import { isChosenByUse, standingHere, standingLines, type Standing } from "../co
 import { foldMemories } from "../memory/fold.ts";
 import { MEMORY_EVENTS, type MemoryEvent } from "../memory/model.ts";
 import type { Store } from "../store/store.ts";
-import { OWN_SESSIONS } from "./memories.ts";
+import { ownDays } from "./own-sessions.ts";
 import { check, type Here } from "./recall-memories.ts";
 import { usefulnessHere } from "./uses.ts";
 
@@ -33,7 +33,7 @@ export async function standing(store: Store, here: Here, { now, budget, countTok
  * What is older is not given at a start, and `recall` finds it.
  */
 async function newestDays(store: Store): Promise<string[]> {
-  const days = [...(await store.heads()).keys()].filter((id) => id.startsWith(OWN_SESSIONS)).sort().reverse();
+  const days = ownDays("memory", (await store.heads()).keys());
   const kept: string[] = [];
   let passes = 0;
   for (const day of days) {
