@@ -48,6 +48,8 @@ export const ERRORS = {
   MEMORY_FILE: { kind: "user", hint: "tidemark memory export shows how such a file looks.", meaning: "A file with memories has a line that cannot be read; nothing of it was taken in." },
   SESSION_FILE: { kind: "user", hint: "tidemark context session shows it.", meaning: "The CLAUDE.session.md of this tree holds something that would be lost, so it was left as it is." },
   TEMPLATE_UNKNOWN: { kind: "user", hint: "tidemark init --help", meaning: "No template has that name, or it is no text that can be used." },
+  HANDLE_UNKNOWN: { kind: "user", hint: "Call the tool again without a token for a new one.", meaning: "A client passed a token or handle that was never given to it, is damaged, or is over." },
+  HANDLE_OUTDATED: { kind: "user", hint: "Call the tool again without a token for a new preview.", meaning: "What was shown with a token is no longer what would be done, so nothing was done." },
   CONFIG_UNREADABLE: { kind: "config", hint: "Mend the file or point CLAUDE_CONFIG_DIR elsewhere.", meaning: "A settings file of the agent is not valid JSON." },
   SETTINGS_UNWRITABLE: { kind: "environment", hint: "Make the file and its folder writable, then repeat the command; `tidemark init --dry-run` shows what would be changed.", meaning: "A settings file of the agent cannot be read or written." },
   SETTINGS_CHANGED: { kind: "environment", hint: "Repeat the command.", meaning: "Another program wrote to a settings file of the agent at the same moment; what it wrote was kept." },

@@ -5,21 +5,18 @@
 import { TidemarkError } from "../base/errors.ts";
 import { clip, plural, printable } from "../base/text.ts";
 import type { PlanItem } from "../checkpoint/model.ts";
-import { runningSessions } from "../agents/claude-code/start.ts";
-import { logCheckpoints } from "../operations/checkpoint-log.ts";
 import { Bytes, countPlan, type FileCount } from "../operations/compare.ts";
 import type { TreeTurn } from "../operations/history.ts";
-import { syncCheckpoints } from "../operations/keeper.ts";
-import { leaveWord } from "../operations/tell.ts";
-import { undo, type Conflict, type Mode, type Undone, type Wanted } from "../operations/undo.ts";
-import { headMoved, type Lasting } from "../operations/undo-choice.ts";
+import { takeBack as takeBackIn, type TakenBack, type Telling, type Tree } from "../operations/take-back.ts";
+import { treePaths } from "../operations/tree-paths.ts";
+import type { Conflict, Mode, Undone, Wanted } from "../operations/undo.ts";
+import type { Lasting } from "../operations/undo-choice.ts";
 import type { Store } from "../store/store.ts";
-import { treeOf } from "../worktree/project.ts";
 import type { Context, Input, Option } from "./command.ts";
 import { shortId } from "./commands/sessions.ts";
 import { isAlive } from "./processes.ts";
 import { columnWidth, widestOf, wrap, type Style, type Terminal } from "./terminal.ts";
-import { treePaths, uniqueId, type Tree } from "./trees.ts";
+import { uniqueId } from "./trees.ts";
 
 export const TAKING_OPTIONS: readonly Option[] = [
   { flags: "--merge", text: "where something else changed a file since, take out only what is undone" },
@@ -61,20 +58,20 @@ export interface About {
 
 /** Carries it out by the checkpoints of this tree. */
 export async function takeBack(wanted: Wanted, taking: Taking, about: About, tree: Tree, log: Store, context: Context): Promise<number> {
-  const done = undo(wanted, { mode: taking.mode, dryRun: taking.dryRun, paths: taking.paths, id: uniqueId() }, tree);
-  const moved = about.back ? await headMoved(log, tree.root, about.turns, context.environment) : undefined;
+  const done = await takeBackIn(wanted, { mode: taking.mode, dryRun: taking.dryRun, paths: taking.paths, id: uniqueId() }, { ...about, verb: taking.verb }, tree, log, tellingOf(context));
+  const { moved } = done;
   if (moved !== undefined) context.terminal.warn(`HEAD has moved from ${moved.from.slice(0, 8)} to ${moved.to.slice(0, 8)} since the session began: only files go back, commits and branches stay as they are`);
-  return show(done, taking, about, tree, log, context);
+  return show(done, taking, about, context, new Bytes(tree, COUNTED));
 }
 
-export async function show(done: Undone, taking: Taking, about: About, tree: Tree, log: Store, context: Context, bytes = new Bytes(tree, COUNTED)): Promise<number> {
+/** What runs here, so that it is told. */
+export function tellingOf({ configDir }: Context): Telling {
+  return { configDir, isAlive };
+}
+
+export function show(done: Pick<TakenBack, keyof Undone | "told">, taking: Taking, about: About, context: Context, bytes: Bytes): number {
   const { terminal } = context;
-  if (done.applied) {
-    syncCheckpoints(tree.store);
-    await logCheckpoints(log, tree.store);
-  }
   const counts = countPlan(done.plan, bytes);
-  const told = done.applied ? tellAgents(done, taking, about, tree, context) : [];
   const held = done.plan.filter(({ action }) => action === "keep" || action === "refuse");
   const doing = done.plan.filter(({ action }) => action === "write" || action === "delete" || action === "merge");
   const data = {
@@ -88,10 +85,10 @@ export async function show(done: Undone, taking: Taking, about: About, tree: Tre
     conflicts: done.conflicts,
     restore: done.restore?.id ?? null,
     turns: about.turns.map(({ session, n, prompt }) => ({ session, n: n ?? null, prompt: prompt ?? null })),
-    told,
+    told: done.told,
   };
   const refused = held.length > 0 && doing.length === 0 && !done.applied ? nothingDone(held, taking) : undefined;
-  const say = (): void => sayAll(done, counts, taking, about, context, told.length);
+  const say = (): void => sayAll(done, counts, taking, about, context, done.told.length);
   if (refused === undefined) {
     if (held.length > 0 && terminal.json) terminal.warn(`${plural(held.length, "file")} left as they are`);
     terminal.answer(data, say);
@@ -116,18 +113,6 @@ function nothingDone(held: readonly PlanItem[], { verb, mode }: Taking): Tidemar
   const message = `Nothing was written: ${plural(held.length, "file")} ${kept === held.length ? "changed since and stay" : "cannot be put back"} as ${held.length === 1 ? "it is" : "they are"}`;
   const hint = kept > 0 && mode !== "force" ? `${mode === "keep" ? "--merge takes out only what is undone; " : ""}--force also what came later` : `tidemark checkpoints${verb === "undo" ? "; then tidemark undo --turn N for another turn" : ""}`;
   return new TidemarkError("NOTHING_DONE", message, { hint });
-}
-
-/**
- * Agents at work in this tree are told at their next prompt, and so are the sessions whose work it was, when they are taken up
- * again.
- */
-function tellAgents(done: Undone, { verb }: Taking, about: About, { root, home, pid }: Tree, { configDir }: Context): string[] {
-  const alive = runningSessions(configDir, isAlive).filter(({ cwd }) => treeOf(cwd) === root).map(({ session }) => session);
-  const sessions = new Set([...alive, ...about.turns.map(({ session }) => session), ...(about.session === undefined ? [] : [about.session])]);
-  const files = done.plan.filter(({ action }) => action === "write" || action === "delete" || action === "merge").map(({ path, action }) => ({ path, action }));
-  for (const session of sessions) leaveWord(home, session, { time: Date.now(), verb, files, tree: root, ...(about.session === undefined ? {} : { session: about.session }) }, pid);
-  return alive;
 }
 
 // ---- for people ----

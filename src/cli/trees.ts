@@ -1,15 +1,13 @@
 /**
  * The tree a command is called in, with its checkpoints: which one it is, its keeper and its store, opened and closed here.
- * Paths as they are typed become paths of the tree.
  */
-import { existsSync, realpathSync } from "node:fs";
-import { basename, dirname, join, resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { randomBytes } from "node:crypto";
 import { TidemarkError } from "../base/errors.ts";
-import type { TreePath } from "../checkpoint/model.ts";
 import { checkpointStatus, type CheckpointStatus } from "../operations/checkpoint-status.ts";
-import { inTree, Keeper } from "../operations/keeper.ts";
-import type { UndoDeps } from "../operations/undo.ts";
+import { Keeper } from "../operations/keeper.ts";
+import type { Tree } from "../operations/take-back.ts";
 import type { CheckpointStore } from "../store/checkpoints.ts";
 import type { Problem } from "../store/problems.ts";
 import { openCheckpointStore } from "../store/sqlite/checkpoints.ts";
@@ -17,11 +15,6 @@ import { treeOf } from "../worktree/project.ts";
 import type { Context } from "./command.ts";
 import { userHome, type Variables } from "./environment.ts";
 import { isAlive } from "./processes.ts";
-
-export interface Tree extends UndoDeps {
-  readonly root: string;
-  readonly environment: Variables;
-}
 
 /** What everything about a tree depends on outside of it. */
 interface Machine {
@@ -109,26 +102,4 @@ function rootOf(cwd: string, store: CheckpointStore): string {
 /** Unlike any other, for what has to be told apart. */
 export function uniqueId(): string {
   return randomBytes(6).toString("hex");
-}
-
-/** Paths as typed, from the folder the command was called in; empty for the whole tree. */
-export function treePaths(given: readonly string[], root: string, cwd: string): TreePath[] {
-  const paths: TreePath[] = [];
-  for (const each of given) {
-    const place = resolve(cwd, each);
-    const at = inTree(root, place) ?? inTree(root, throughLinks(place));
-    if (at !== undefined) paths.push(at);
-    else if (place === root || throughLinks(place) === root) return [];
-    else throw new TidemarkError("BAD_VALUE", `${each} is outside of ${root}, the tree this command is called in`, { hint: "Change into the tree that it is in, then repeat the command." });
-  }
-  return paths;
-}
-
-/** The folder's real place; the file itself may be a link, or gone. */
-function throughLinks(place: string): string {
-  try {
-    return join(realpathSync(dirname(place)), basename(place));
-  } catch {
-    return place;
-  }
 }

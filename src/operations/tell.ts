@@ -14,6 +14,8 @@ export interface Word {
   /** Whose work it was about, where it was that of one. */
   readonly session?: string;
   readonly verb: "undo" | "redo" | "restore";
+  /** Who asked for it: the user, if nobody else is named. */
+  readonly by?: "agent";
   readonly files: readonly { readonly path: string; readonly action: string }[];
   /** The tree that the paths are in. */
   readonly tree: string;
@@ -73,10 +75,10 @@ export function sweepWords(home: string, before: number): number {
 
 /** One paragraph for an agent; "" for no words. Paths are of the tree, which has its own names: they are quoted. */
 export function inWords(words: readonly Word[]): string {
-  return words.map(({ verb, files, tree }) => {
+  return words.map(({ verb, by, files, tree }) => {
     const said = files.slice(0, NAMED).map(({ path, action }) => `${DONE[action] ?? action} ${JSON.stringify(path)}`).join(", ");
     const more = files.length > NAMED ? `, and ${plural(files.length - NAMED, "more file")}` : "";
-    return `The user ran tidemark ${verb} in ${JSON.stringify(tree)} since your last turn. What you know of these files no longer holds; read them again before you change them: ${said}${more}.`;
+    return `${by === "agent" ? `An agent put files back (tidemark ${verb})` : `The user ran tidemark ${verb}`} in ${JSON.stringify(tree)} since your last turn. What you know of these files no longer holds; read them again before you change them: ${said}${more}.`;
   }).join("\n");
 }
 

@@ -39,6 +39,17 @@ export async function branchesOf(cwd: string, environment: Environment, patience
   return { own, merged: new Set(names.filter((name) => name !== own && name !== "HEAD")) };
 }
 
+/** here: HEAD or before it. elsewhere: git knows it, and HEAD does not hold it. gone: git does not know it. unknown: git is not there or did not answer in time. */
+export type CommitState = "here" | "elsewhere" | "gone" | "unknown";
+
+/** `commit`: 7 to 40 hex digits. */
+export function commitState(cwd: string, commit: string, environment: Environment, patience = 300): Promise<CommitState> {
+  const tree = treeOf(cwd);
+  if (gitFolder(tree) === undefined) return Promise.resolve("unknown");
+  // 1 says no; 128 that there is no such commit.
+  return ask(["merge-base", "--is-ancestor", `${commit}^{commit}`, "HEAD"], tree, environment, patience).then(({ code }) => (code === 0 ? "here" : code === 1 ? "elsewhere" : code === 128 ? "gone" : "unknown"));
+}
+
 /** What `git status --porcelain=v2 --branch -z` says. */
 export function parseStatus(text: string): TreeState {
   const fields = text.split("\0");
@@ -62,12 +73,19 @@ function gitStatus(tree: string, environment: Environment, patience: number): Pr
 }
 
 /** Undefined where git is not installed, took too long, or will not speak of this tree (another user's, damaged). */
-function git(args: readonly string[], tree: string, environment: Environment, patience: number): Promise<string | undefined> {
+async function git(args: readonly string[], tree: string, environment: Environment, patience: number): Promise<string | undefined> {
+  const { code, out } = await ask(args, tree, environment, patience);
+  return code === 0 ? out : undefined;
+}
+
+/** `code` is undefined where git did not run to its end. */
+function ask(args: readonly string[], tree: string, environment: Environment, patience: number): Promise<{ readonly code: number | undefined; readonly out: string }> {
   return new Promise((done) => {
-    const env = { ...withoutGit(environment), GIT_OPTIONAL_LOCKS: "0", GIT_TERMINAL_PROMPT: "0" };
+    // A promisor remote would be asked for a commit that is not here.
+    const env = { ...withoutGit(environment), GIT_OPTIONAL_LOCKS: "0", GIT_TERMINAL_PROMPT: "0", GIT_NO_LAZY_FETCH: "1" };
     // fsmonitor is a program that the repository's own configuration names.
     const all = ["--no-optional-locks", "-c", "core.fsmonitor=false", ...args];
-    execFile("git", all, { cwd: tree, env, timeout: patience, killSignal: "SIGKILL", maxBuffer: 16 * 1024 * 1024, encoding: "utf8", windowsHide: true }, (error, out) => done(error === null ? out : undefined));
+    execFile("git", all, { cwd: tree, env, timeout: patience, killSignal: "SIGKILL", maxBuffer: 16 * 1024 * 1024, encoding: "utf8", windowsHide: true }, (error, out) => done({ code: error === null ? 0 : typeof error.code === "number" ? error.code : undefined, out }));
   });
 }
 

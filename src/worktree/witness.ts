@@ -109,6 +109,12 @@ export function checkWitness(root: string, about: Witness, branch: string | unde
   return { check: held > 0 && open === 0 ? "current" : "unverified", why: [] };
 }
 
+/** Whether something stands at a path inside of the tree. */
+export function isThere(root: string, path: string): boolean {
+  const place = within(root, path);
+  return place !== undefined && existsSync(join(root, place));
+}
+
 /** A path as it stands in the tree, or undefined where it leads out of it. */
 function within(root: string, path: string): string | undefined {
   const plain = path.startsWith(`${root}/`) ? path.slice(root.length + 1) : path.replace(/^\.\//, "");

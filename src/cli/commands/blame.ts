@@ -1,10 +1,11 @@
 /** `tidemark blame`: which session, turn and call last wrote each line. */
 import { clip, printable } from "../../base/text.ts";
 import { blame, type BlamedLine } from "../../operations/blame.ts";
+import { treePaths } from "../../operations/tree-paths.ts";
 import type { CommandSpec, Context } from "../command.ts";
 import { age, iso } from "../format.ts";
 import { columnWidth, widestOf } from "../terminal.ts";
-import { inKeptTree, treePaths } from "../trees.ts";
+import { inKeptTree } from "../trees.ts";
 import { TidemarkError } from "../../base/errors.ts";
 import { shortId } from "./sessions.ts";
 

@@ -2,10 +2,11 @@
 import { plural, printable } from "../../base/text.ts";
 import { Bytes, changesBetween, diffFiles, within, type FileDiff } from "../../operations/compare.ts";
 import { history, pointNamed } from "../../operations/history.ts";
+import { treePaths } from "../../operations/tree-paths.ts";
 import type { CommandSpec } from "../command.ts";
 import { coloured, endOf, plusMinus } from "../taking-back.ts";
 import { columnWidth, widestOf, type Style, type Terminal } from "../terminal.ts";
-import { inKeptTree, treePaths } from "../trees.ts";
+import { inKeptTree } from "../trees.ts";
 
 export const command: CommandSpec = {
   args: "<a> [b]",

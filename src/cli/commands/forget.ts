@@ -7,8 +7,9 @@ import { forgetSessionFiles } from "../../operations/session-file.ts";
 import { forgettable, forgetPaths, keptElsewhere } from "../../operations/forget-path.ts";
 import { memories } from "../../operations/memories.ts";
 import { readRemote } from "../../operations/settings.ts";
+import { treePaths } from "../../operations/tree-paths.ts";
 import type { CommandSpec, Context } from "../command.ts";
-import { inKeptTree, treePaths } from "../trees.ts";
+import { inKeptTree } from "../trees.ts";
 import { shortId } from "./sessions.ts";
 
 export const command: CommandSpec = {

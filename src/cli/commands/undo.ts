@@ -7,13 +7,14 @@ import { callId, history, turnNumbered, turnsOf, type History, type TreeTurn } f
 import { latestSession, sessionId, story } from "../../operations/sessions.ts";
 import { callNamed, lastingOfCall, lastingOfTurns, lastTurns, type Lasting } from "../../operations/undo-choice.ts";
 import { bytesFor, undoFromTranscript } from "../../operations/undo-from-transcript.ts";
+import { makeKnown, type Tree } from "../../operations/take-back.ts";
 import { callsOfTurn, planTranscriptUndo, type TranscriptUndo } from "../../operations/undo-transcript.ts";
 import type { Store } from "../../store/store.ts";
 import { projectOf } from "../../worktree/project.ts";
 import type { CommandSpec, Context, Input } from "../command.ts";
 import { count } from "../options.ts";
-import { sayNothing, show, takeBack, takingOf, TAKING_HELP, TAKING_OPTIONS, turnInWords } from "../taking-back.ts";
-import { inThisTree, uniqueId, type Tree } from "../trees.ts";
+import { sayNothing, show, takeBack, takingOf, tellingOf, TAKING_HELP, TAKING_OPTIONS, turnInWords } from "../taking-back.ts";
+import { inThisTree, uniqueId } from "../trees.ts";
 import { shortId } from "./sessions.ts";
 
 export const command: CommandSpec = {
@@ -107,7 +108,8 @@ async function byTranscript(session: string, input: Input, tree: Tree, log: Stor
   for (const { file, line, reason } of planned.damaged.slice(0, 3)) context.terminal.warn(`${file}:${line}: ${reason}; a change may be missing here`);
   const title = typeof call === "string" ? `Undo call ${call} of session ${shortId(session)}, by its transcript` : `Undo turn ${turns.join(", ")} of session ${shortId(session)}, by its transcript`;
   sayCascade(planned, context);
-  return show(done, taking, { title, turns: [], lasting, session, back: true, again: "tidemark redo" }, tree, log, context, bytes);
+  const about = { title, turns: [], lasting, session, back: true, again: "tidemark redo" };
+  return show({ ...done, told: await makeKnown(done, { ...about, verb: "undo" }, tree, log, tellingOf(context)) }, taking, about, context, bytes);
 }
 
 function changing(turns: readonly { readonly n: number; readonly files: readonly { readonly change: string }[] }[]): number[] {
