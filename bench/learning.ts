@@ -15,7 +15,8 @@ import { extract } from "../src/memory/extract.ts";
 import { foldMemories } from "../src/memory/fold.ts";
 import type { Memory, MemoryEvent } from "../src/memory/model.ts";
 import { Traces, trialsOf, usefulness, type Trial } from "../src/memory/use.ts";
-import { idsFor, OWN_SESSIONS } from "../src/operations/memories.ts";
+import { idsFor } from "../src/operations/memories.ts";
+import { isOwnSession } from "../src/operations/own-sessions.ts";
 import { byWords, inSight, recallMemories } from "../src/operations/recall-memories.ts";
 import { derived, story } from "../src/operations/sessions.ts";
 import type { Story } from "../src/session/fold.ts";
@@ -84,7 +85,7 @@ if (folder === undefined) throw new Error("usage: node scripts/run.mjs bench/lea
 const store = await openSqliteStore(folder);
 const sessions: { readonly told: Story; readonly trace: Trace }[] = [];
 for (const session of (await store.heads()).keys()) {
-  if (session.startsWith(OWN_SESSIONS)) continue;
+  if (isOwnSession(session)) continue;
   const told = await story(store, session);
   if (told.turns.length > 0) sessions.push({ told, trace: (await derived(store, session)).trace });
 }
@@ -107,7 +108,7 @@ for (const [i, { told, trace }] of sessions.entries()) {
   atRequest.take(waysAtRequest(), seen, used, use, started, half);
   atStart.take(waysAtStart(), seen.filter(({ kind }) => kind === "procedural"), used, use, started, half);
   const { changes } = consolidate(extract(told), state, idsFor(id));
-  if (changes.length > 0) events.push({ event: { id: `memory:${i}`, time: ended, type: "memory.revised", session: `${OWN_SESSIONS}replay`, agent: "tidemark", payload: { by: "extraction", what: `extract ${id}`, changes: [...changes] } }, erased: false });
+  if (changes.length > 0) events.push({ event: { id: `memory:${i}`, time: ended, type: "memory.revised", session: "memory:replay", agent: "tidemark", payload: { by: "extraction", what: `extract ${id}`, changes: [...changes] } }, erased: false });
 
   function waysAtRequest(): Readonly<Record<string, Way>> {
     const query = parseQuery(request);

@@ -10,9 +10,9 @@ import { isSeenFrom, type Place } from "../memory/statement.ts";
 
 /** A line that is given, and the words in it that need not be said again. */
 export interface Standing {
-  /** Of the memory. */
-  readonly id: string;
   readonly key: string;
+  /** The memory that it is, where it is one. */
+  readonly memory?: string;
   readonly text: string;
   readonly statement: string;
 }
@@ -78,5 +78,5 @@ function lineOf({ id, kind, statement, scope, trust, accepted, valid_from }: Mem
   const who = trust === "user" ? "by the user" : accepted ? "accepted by the user" : "worked out";
   const stale = check === "changed" ? "; what it names has changed since" : "";
   const words = clip(printable(statement), 400);
-  return { id, key: `memory:${id}:${statement}:${stale}`, statement, text: `${words} [${NAMES[kind]!}${where === "" ? "" : ` ${clip(where, 80)}`}, ${who}, ${new Date(valid_from).toISOString().slice(0, 10)}, ${id}${stale}]` };
+  return { key: `memory:${id}:${statement}:${stale}`, memory: id, statement, text: `${words} [${NAMES[kind]!}${where === "" ? "" : ` ${clip(where, 80)}`}, ${who}, ${new Date(valid_from).toISOString().slice(0, 10)}, ${id}${stale}]` };
 }

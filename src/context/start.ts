@@ -136,13 +136,20 @@ function liveNotes({ live }: Situation): Note[] {
 }
 
 /** Of a context's budget so much goes to memories, in tokens: a start is about the work, and a subagent's is short. */
-export function standingBudget(kind: Kind): number {
-  return Math.floor(RECIPES[kind].budget * 0.25);
+export function standingBudget(kind: Kind, budget = RECIPES[kind].budget): number {
+  return Math.floor(budget * 0.25);
+}
+
+/** And so much to what whoever left the work has handed over: those are the words that the next one is meant to read. */
+export function handoffBudget(kind: Kind, budget = RECIPES[kind].budget): number {
+  return Math.floor(budget * 0.3);
 }
 
 export interface Handing {
   readonly kind: Kind;
-  /** Memories, ahead of everything else; they take from the budget of what is quoted. */
+  /** Most tokens of the whole text, for one who asks and says how many; without it the kind's own, within what a hook may print. */
+  readonly budget?: number;
+  /** A handoff and memories, ahead of everything else; they take from the budget of what is quoted. */
   readonly standing?: readonly Standing[];
   readonly notes: readonly Note[];
   /** The session that is quoted, and how it is packed. Absent where there is none. */
@@ -166,14 +173,15 @@ const NOTHING: Handed = { text: "", tokens: 0, lines: [], memories: [] };
 
 export function hand(handing: Handing): Handed {
   const { kind, quoted, countTokens, now } = handing;
-  const { shares, most = Infinity, ...recipe } = RECIPES[kind];
+  const { shares, most = handing.budget ?? Infinity, ...recipe } = RECIPES[kind];
+  const characters = handing.budget === undefined ? MOST_CHARACTERS : Infinity;
   const { standing = [] } = handing;
   const fromMemory = linesOf(standing, handing.given);
-  const memories = standing.filter(({ key }) => !handing.given.has(noteHash(key))).map(({ id }) => id);
+  const memories = standing.filter(({ key }) => !handing.given.has(noteHash(key))).flatMap(({ memory }) => memory ?? []);
   const notes = [...fromMemory, ...linesOf(handing.notes, handing.given)];
   const said = standing.map(({ statement }) => statement);
   const head = quoted === undefined ? undefined : headerOf(kind, quoted.summary, now);
-  let budget = recipe.budget - fromMemory.reduce((sum, { text }) => sum + countTokens(text) + 1, 0);
+  let budget = (handing.budget ?? recipe.budget) - fromMemory.reduce((sum, { text }) => sum + countTokens(text) + 1, 0);
   for (let round = 0; ; round++) {
     const brief = quoted === undefined || round === LAST_ROUND ? undefined : quoted.pack({ budget, slack: SLACK, ...(shares === undefined ? {} : { shares }), ...(head === undefined ? {} : { header: head }) });
     const fresh = withoutGiven(brief?.text ?? "", handing.given, said);
@@ -184,9 +192,9 @@ export function hand(handing: Handing): Handed {
     // What is quoted may not end its own quotation, nor the client's around it, nor look like another's.
     const text = `<tidemark kind="${kind}"${about}>\n${body.replace(/<(?=[\s/]*[a-z])/gi, "‹")}\n</tidemark>`;
     const tokens = countTokens(text);
-    if (text.length <= MOST_CHARACTERS && tokens <= most) return { text, tokens, lines, memories };
+    if (text.length <= characters && tokens <= most) return { text, tokens, lines, memories };
     if (round === LAST_ROUND) return NOTHING;
-    budget = Math.floor(budget * Math.min(MOST_CHARACTERS / text.length, most / tokens) * 0.95);
+    budget = Math.floor(budget * Math.min(characters / text.length, most / tokens) * 0.95);
   }
 }
 

@@ -21,7 +21,7 @@ async function world(): Promise<TreeWorld & { log: Store; hand: (given: Partial<
   return {
     ...w, log,
     hand: async (given, now = NOW) => writeHandoff(log, { ...EMPTY, ...given }, { here: await placeOf(w.root, environment), environment, now, through: "test" }),
-    newest: async (now = NOW) => newestHandoff(log, await placeOf(w.root, environment), environment, now),
+    newest: async (now = NOW) => newestHandoff(log, w.root, () => placeOf(w.root, environment), environment, now),
   };
 }
 
@@ -74,7 +74,7 @@ test("an empty one is refused, an old one is not given, and another project's ne
   await w.hand({ next: ["One"] });
   expect(await w.newest(NOW + 15 * 86_400_000)).toBeUndefined();
   const other = treeWorld(onTestFinished);
-  expect(await newestHandoff(w.log, await placeOf(other.root, environment), environment, NOW)).toBeUndefined();
+  expect(await newestHandoff(w.log, other.root, () => placeOf(other.root, environment), environment, NOW)).toBeUndefined();
 });
 
 test("secrets and characters that nobody sees do not reach the log", async () => {

@@ -62,10 +62,10 @@ export async function writeHandoff(store: Store, given: HandoffGiven, writing: W
   return { handoff: await read((await store.get([id]))[0]!.event as EventOf<"handoff.written">, here, environment), fresh, missing, redacted };
 }
 
-/** The newest of the project, with what the tree says of it now; undefined where there is none, or none that is young enough. */
-export async function newestHandoff(store: Store, here: Here, environment: Environment, now: number): Promise<Handoff | undefined> {
-  const found = await newest(store, here.project);
-  return found === undefined || found.time < now - GIVEN ? undefined : read(found, here, environment);
+/** The newest of the project, with what the tree says of it now; undefined where there is none, or none that is young enough: then `here` is not asked for. */
+export async function newestHandoff(store: Store, project: string, here: () => Promise<Here>, environment: Environment, now: number): Promise<Handoff | undefined> {
+  const found = await newest(store, project);
+  return found === undefined || found.time < now - GIVEN ? undefined : read(found, await here(), environment);
 }
 
 /** From the newest day back, so that a start reads few of them. */

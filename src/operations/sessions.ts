@@ -132,3 +132,14 @@ export async function latestHere(store: Store, project: string): Promise<Session
   if (latest.project !== project) throw new TidemarkError("NO_SESSION_HERE", `No session of ${project} is kept; the latest of all is ${latest.id}, of ${latest.project}`);
   return latest;
 }
+
+/** Those of a project that have a turn, the newest first. */
+export async function sessionsOf(store: Store, project: string): Promise<SessionSummary[]> {
+  return (await store.summaries()).map(({ summary }) => summary).filter((summary) => summary.project === project && summary.turns > 0);
+}
+
+/** The newest of a project that is none of these: those at work now. */
+export async function newestIdle(store: Store, project: string, out: ReadonlySet<string>): Promise<SessionSummary | undefined> {
+  const newest = await store.newest(project);
+  return newest !== undefined && out.has(newest.id) ? (await sessionsOf(store, project)).find(({ id }) => !out.has(id)) : newest;
+}

@@ -10,7 +10,9 @@ import { runningSessions, WITHOUT, type Asked, type Running } from "../agents/cl
 import { AGENT } from "../agents/claude-code/translate.ts";
 import { loadTokenizer, type CountTokens } from "../base/tokens.ts";
 import { shownPath } from "../base/text.ts";
-import { asGoingOn, endOf, hand, kindOf, notesOf, standingBudget, type Handed, type Kind, type Note, type Situation } from "../context/start.ts";
+import { asGoingOn, endOf, hand, handoffBudget, kindOf, notesOf, standingBudget, type Handed, type Kind, type Note, type Situation } from "../context/start.ts";
+import { handoffLines } from "../context/handoff.ts";
+import type { Standing } from "../context/standing.ts";
 import type { Event, EventType, Payload } from "../event/schema.ts";
 import type { Story } from "../session/fold.ts";
 import type { SessionSummary } from "../session/summary.ts";
@@ -20,11 +22,13 @@ import { projectOf, realPlace, treeOf } from "../worktree/project.ts";
 import { treeState, type Environment, type TreeState } from "../worktree/state.ts";
 import { keptVersions, seenInstructions } from "./instruction-versions.ts";
 import { claudeInstructionsAt } from "./instructions.ts";
+import { newestHandoff } from "./handoff.ts";
 import { whyRefused } from "./keeper.ts";
+import type { Here } from "./recall-memories.ts";
 import { record } from "./record.ts";
 import { briefer } from "./resume.ts";
 import { notesFor, SESSION_FILE } from "./session-file.ts";
-import { refreshSummaries, story } from "./sessions.ts";
+import { newestIdle, refreshSummaries, sessionsOf, story } from "./sessions.ts";
 import { isPaused, type Paused } from "./settings.ts";
 import { standing } from "./standing.ts";
 
@@ -150,13 +154,12 @@ class Start {
   async #previous(): Promise<Story | undefined> {
     if (this.#options.writable) await refreshSummaries(this.#store);
     const out = new Set([this.#asked.session, ...this.#others.map(({ session }) => session)]);
-    let newest = await this.#store.newest(this.#project);
-    if (newest !== undefined && out.has(newest.id)) newest = (await this.#here()).find(({ id }) => !out.has(id));
+    const newest = await newestIdle(this.#store, this.#project, out);
     return newest === undefined ? undefined : story(this.#store, newest.id);
   }
 
   async #here(): Promise<SessionSummary[]> {
-    return (await this.#store.summaries()).map(({ summary }) => summary).filter(({ project, turns }) => project === this.#project && turns > 0);
+    return sessionsOf(this.#store, this.#project);
   }
 
   async #past({ summary }: Story): Promise<Past> {
@@ -207,11 +210,19 @@ class Start {
     const countTokens = this.#options.countTokens ?? (await loadTokenizer());
     const { branch, head } = state;
     const here = { project: this.#project, tree: this.#tree, ...(branch === undefined ? {} : { branch }), ...(head === undefined ? {} : { head }) };
-    const memories = await standing(this.#store, here, { now, budget: standingBudget(this.#kind), countTokens });
+    const memories = [...(await this.#handedOver(here, countTokens)), ...(await standing(this.#store, here, { now, budget: standingBudget(this.#kind), countTokens }))];
     // How much is not committed says nothing to an agent that knows of no work before.
     if (quoted === undefined && memories.length === 0 && notes.every(({ key }) => key.startsWith("uncommitted:"))) return { text: "", tokens: 0, lines: [], memories: [], nothing: this.#kind === "delta" ? "nothing new" : "nothing is known yet" };
     const handed = hand({ kind: this.#kind, standing: memories, notes, given: past.given, countTokens, now, ...(quoted === undefined ? {} : { quoted: { summary: quoted.summary, pack: briefer(endOf(quoted), countTokens, this.#kind === "ledger" || undefined) } }) });
     return { ...handed, ...(quoted === undefined ? {} : { from: quoted.summary.id }), ...(handed.text === "" ? { nothing: "nothing new" } : {}) };
+  }
+
+  /** A context that was replaced knows of it no more; a part of the work is given what its own prompt says. */
+  async #handedOver(here: Here, countTokens: CountTokens): Promise<Standing[]> {
+    if (this.#kind === "part") return [];
+    const { now, environment } = this.#options;
+    const handoff = await newestHandoff(this.#store, this.#project, () => Promise.resolve(here), environment, now);
+    return handoff === undefined ? [] : handoffLines(handoff, { budget: handoffBudget(this.#kind), countTokens, now });
   }
 
   /** What hands wrote into the session's file; what is derived there stands in the brief already. */

@@ -1,15 +1,12 @@
 /** `tidemark recall`: what past sessions say to a question. */
 import { ago } from "../../base/age.ts";
-import { TidemarkError } from "../../base/errors.ts";
 import { printable } from "../../base/text.ts";
 import type { Role } from "../../event/text.ts";
-import { costOf, embedderOf, readEmbedder } from "../../operations/embedder.ts";
+import { costOf, readEmbedder } from "../../operations/embedder.ts";
 import { likelyFor, type LikelyFile } from "../../operations/likely.ts";
-import { memories } from "../../operations/memories.ts";
-import { placeOf } from "../../operations/recall-memories.ts";
-import { recall, type Recalled, type RecallOptions, type RecallResult } from "../../operations/recall.ts";
+import { recallFrom } from "../../operations/recall-from.ts";
+import type { Recalled, RecallResult } from "../../operations/recall.ts";
 import { projectOf } from "../../worktree/project.ts";
-import { branchesOf } from "../../worktree/state.ts";
 import type { CommandSpec, Context } from "../command.ts";
 import { iso } from "../format.ts";
 import { count, time } from "../options.ts";
@@ -44,24 +41,20 @@ that hold a text to the top. "What was I doing last Tuesday afternoon?" brings t
     const store = await context.caughtUp();
     const texts = await whichTexts(store, options, context, ROLES);
     const { project } = texts;
-    const { own, merged } = await branchesOf(context.cwd, context.environment);
     const at = asOf(options["asOf"], context.now);
-    // Words of one session, branch, role or agent are asked for: a memory is none of these.
-    const narrowed = ["session", "branch", "role", "agent"].some((each) => options[each] !== undefined);
-    const here = await placeOf(project ?? context.cwd, context.environment);
-    const result = await recall(store, args.join(" "), {
+    const { own, ...result } = await recallFrom(store, args.join(" "), {
+      cwd: context.cwd,
+      home: context.home,
+      environment: context.environment,
+      ticks: () => performance.now(),
       now: context.now,
       limit: count(options["limit"], "--limit"),
       tokens: count(options["tokens"], "--tokens"),
       length: context.terminal.json ? 1600 : 480,
-      merged,
       ahead: -new Date(context.now).getTimezoneOffset(),
-      ...meaningOf(context),
       progress: (done, total) => context.terminal.progress("taking in what was said", done, total),
-      ...(own === undefined ? {} : { own }),
       ...texts,
-      ...(at === undefined ? {} : { until: Math.min(texts.until ?? Infinity, at) }),
-      ...(narrowed ? {} : { memories: { state: await memories(store), here, ...(at === undefined ? {} : { at }) } }),
+      ...(at === undefined ? {} : { at }),
       ...(typeof options["branch"] === "string" ? { branch: options["branch"] } : {}),
     });
     const { items, warnings, spent, ...about } = result;
@@ -82,18 +75,6 @@ function asOf(value: string | boolean | undefined, now: number): number | undefi
 }
 
 const DAY = 86_400_000;
-
-/** What is wrong with the setting is told, and words answer. */
-function meaningOf({ home, environment, terminal }: Context): Pick<RecallOptions, "meaning"> {
-  try {
-    const setting = readEmbedder(home);
-    return setting === undefined ? {} : { meaning: { embedder: embedderOf(setting, environment), clock: () => performance.now() } };
-  } catch (error) {
-    if (!(error instanceof TidemarkError)) throw error;
-    terminal.warn(`Found by words alone: ${error.message}`);
-    return {};
-  }
-}
 
 function spentJson(spent: NonNullable<RecallResult["spent"]>, { home }: Context): Record<string, number> {
   const cost = costOf(spent.tokens, readEmbedder(home)?.price);

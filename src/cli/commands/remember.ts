@@ -1,9 +1,8 @@
 /** `tidemark remember`: keeps one statement beyond the session. */
 import { clip } from "../../base/text.ts";
-import { kindOfStatement } from "../../memory/sentences.ts";
-import { kindOf, scopeName, scopeOf, statementOf } from "../../memory/statement.ts";
-import { remember } from "../../operations/memories.ts";
-import { aboutOf, check, placeOf } from "../../operations/recall-memories.ts";
+import { scopeName } from "../../memory/statement.ts";
+import { placeOf } from "../../operations/recall-memories.ts";
+import { rememberHere } from "../../operations/remember.ts";
 import type { CommandSpec } from "../command.ts";
 import { memoryJson } from "../memories.ts";
 import { time } from "../options.ts";
@@ -27,24 +26,17 @@ A statement with a key takes the place of the one that had the key; nothing is d
 Secrets are taken out before it is stored. It can be taken back: tidemark memory revert PASS.`,
   run: async ({ args, options }, { terminal, store, cwd, environment, now }) => {
     const here = await placeOf(cwd, environment);
-    const { statement } = statementOf(args.join(" "));
-    const { key, kind, scope: wanted } = options;
-    const scope = scopeOf(String(wanted), here);
-    const about = aboutOf(statement, here, scope);
+    const { key, kind, scope } = options;
     const since = time(options["since"], "--since", now);
-    const given = {
-      statement: args.join(" "), scope, kind: typeof kind === "string" ? kindOf(kind) : kindOfStatement(statement),
-      ...(typeof key === "string" ? { key } : {}), ...(about === undefined ? {} : { about }), ...(since === undefined ? {} : { valid_from: since }),
-    };
-    const { memory, outcome, superseded, opposite, cleaned, redacted, pass } = await remember(await store(), given, now);
+    const said = { text: args.join(" "), scope: String(scope), ...(typeof key === "string" ? { key } : {}), ...(typeof kind === "string" ? { kind } : {}), ...(since === undefined ? {} : { since }) };
+    const { memory, outcome, superseded, opposite, cleaned, redacted, pass, check, why, named } = await rememberHere(await store(), said, here, now);
     if (cleaned) terminal.warn("characters that a terminal would obey, or that cannot be seen, were taken out");
     for (const [family, count] of Object.entries(redacted)) terminal.warn(`a secret was taken out before storing: ${family} ${count}`);
     for (const other of opposite) terminal.warn(`${other.id} says the opposite, and both are kept: ${clip(other.statement, 120)} (tidemark memory supersede ${other.id} ${memory.id} ends it)`);
-    const checked = check(memory, here, now);
-    const data = { ...memoryJson({ memory, score: 0, ...checked }), outcome, pass: pass ?? null, superseded: superseded?.id ?? null, opposite: opposite.map(({ id }) => id) };
+    const data = { ...memoryJson({ memory, score: 0, check, why }), outcome, pass: pass ?? null, superseded: superseded?.id ?? null, opposite: opposite.map(({ id }) => id) };
     terminal.answer(data, () => {
       terminal.line(`${outcome === "known" ? "Known already" : outcome === "merged" ? "Said in other words already" : "Remembered"}: ${terminal.style("cyan", memory.id)}  ${clip(memory.statement, 200)}`);
-      terminal.line(terminal.style("dim", `  ${memory.kind} · ${scopeName(memory.scope)}${memory.key.startsWith("says:") ? "" : ` · ${memory.key}`}${about === undefined ? "" : ` · ${checked.check} in this tree`}`));
+      terminal.line(terminal.style("dim", `  ${memory.kind} · ${scopeName(memory.scope)}${memory.key.startsWith("says:") ? "" : ` · ${memory.key}`}${named ? ` · ${check} in this tree` : ""}`));
       if (superseded !== undefined) terminal.line(`  It takes the place of ${superseded.id}: ${clip(superseded.statement, 160)}`);
       if (pass !== undefined) terminal.line(terminal.style("dim", `  To take it back: tidemark memory revert ${pass.replace("memory:", "")}`));
     });

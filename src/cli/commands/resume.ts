@@ -1,5 +1,7 @@
 /** `tidemark resume`: the brief, and the agent's own command for going on. */
 import { printable } from "../../base/text.ts";
+import { newestHandoff } from "../../operations/handoff.ts";
+import { placeOf } from "../../operations/recall-memories.ts";
 import { DEFAULT_BUDGET, resume } from "../../operations/resume.ts";
 import { latestHere, sessionId } from "../../operations/sessions.ts";
 import { projectOf } from "../../worktree/project.ts";
@@ -21,7 +23,10 @@ gone is not stated as fact. Never more than the budget, less when there is littl
     const budget = count(options["budget"], "--budget");
     const wanted = args[0];
     const id = wanted !== undefined ? await sessionId(store, wanted) : (await latestHere(store, projectOf(context.cwd))).id;
-    const { session, text, tokens, lines, left_out, command: line } = await resume(store, id, budget);
+    const found = await newestHandoff(store, projectOf(context.cwd), () => placeOf(context.cwd, context.environment), context.environment, context.now);
+    // Of an older session only what was handed over from it.
+    const handed = found !== undefined && (wanted === undefined || found.of === id) ? { handoff: found, now: context.now } : undefined;
+    const { session, text, tokens, lines, left_out, command: line } = await resume(store, id, budget, undefined, handed);
     context.terminal.answer({ session, text, tokens, lines, left_out, command: line ?? null }, () => {
       if (text === "") context.terminal.line("There is nothing worth saying of this session within the budget.");
       else context.terminal.line(printable(text));

@@ -1,0 +1,53 @@
+/**
+ * A question asked from a folder: the branch that is at work there and the memories that are seen from it come in, and the
+ * embedder where the user has named one. Leaves out how answers are found (recall.ts) and which texts are meant (the shells).
+ */
+import { TidemarkError } from "../base/errors.ts";
+import type { Store } from "../store/store.ts";
+import { branchesOf, type Environment } from "../worktree/state.ts";
+import { embedderOf, readEmbedder } from "./embedder.ts";
+import { memories } from "./memories.ts";
+import { recall, type RecallOptions, type RecallResult } from "./recall.ts";
+import { placeOf } from "./recall-memories.ts";
+
+export interface From extends Omit<RecallOptions, "own" | "merged" | "memories" | "meaning"> {
+  readonly cwd: string;
+  readonly home: string;
+  readonly environment: Environment;
+  /** Milliseconds of a clock that only goes forward, for saying how long an embedder took. */
+  readonly ticks: () => number;
+  /** As it stood then, in milliseconds since 1970: memories that held, and what had been said. */
+  readonly at?: number;
+}
+
+export interface RecalledFrom extends RecallResult {
+  /** The branch at work, where there is one. */
+  readonly own: string | undefined;
+}
+
+export async function recallFrom(store: Store, question: string, { cwd, home, environment, ticks, at, ...options }: From): Promise<RecalledFrom> {
+  const { project, session, branch, role, agent, until } = options;
+  const { own, merged } = await branchesOf(cwd, environment);
+  // Words of one session, branch, role or agent are asked for: a memory is none of these.
+  const narrowed = [session, branch, role, agent].some((each) => each !== undefined);
+  const here = await placeOf(project ?? cwd, environment);
+  const { meaning, warnings } = meaningOf(home, environment, ticks);
+  const result = await recall(store, question, {
+    ...options, merged, ...meaning,
+    ...(own === undefined ? {} : { own }),
+    ...(at === undefined ? {} : { until: Math.min(until ?? Infinity, at) }),
+    ...(narrowed ? {} : { memories: { state: await memories(store), here, ...(at === undefined ? {} : { at }) } }),
+  });
+  return { ...result, warnings: [...warnings, ...result.warnings], own };
+}
+
+/** What is wrong with the setting is told, and words answer. */
+function meaningOf(home: string, environment: Environment, clock: () => number): { readonly meaning: Pick<RecallOptions, "meaning">; readonly warnings: readonly string[] } {
+  try {
+    const setting = readEmbedder(home);
+    return { meaning: setting === undefined ? {} : { meaning: { embedder: embedderOf(setting, environment), clock } }, warnings: [] };
+  } catch (error) {
+    if (!(error instanceof TidemarkError)) throw error;
+    return { meaning: {}, warnings: [`Found by words alone: ${error.message}`] };
+  }
+}
