@@ -1,4 +1,4 @@
-/** How long ago something was, in the words of a person. */
+/** Times in the words of a person: how long ago something was, and reading what they type. */
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -19,4 +19,12 @@ export function age(time: number, now: number): string {
 export function ago(time: number, now: number): string {
   const words = age(time, now);
   return words === "now" ? "just now" : words === "ahead" || words === "unknown" ? `at an ${words === "ahead" ? "odd" : "unknown"} time` : `${words} ago`;
+}
+
+/** `-7d`, `2026-01-31`, or any time JavaScript reads; undefined where it is none. */
+export function parseTime(text: string, now: number): number | undefined {
+  const ago = /^-?(\d+)\s*(m|h|d|w|mo)$/.exec(text);
+  if (ago !== null) return now - Number(ago[1]) * { m: MINUTE, h: HOUR, d: DAY, w: 7 * DAY, mo: 30 * DAY }[ago[2] as "m"];
+  const time = Date.parse(text);
+  return Number.isFinite(time) ? time : undefined;
 }

@@ -4,9 +4,6 @@ import type { Style } from "./terminal.ts";
 
 export { age } from "../base/age.ts";
 
-const MINUTE = 60_000;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
 
 /** Local time to the minute. */
 export function when(time: number): string {
@@ -76,12 +73,4 @@ export function sessionJson(summary: SessionSummary): Record<string, unknown> {
 
 export function iso(time: number): string | null {
   return time === 0 ? null : new Date(time).toISOString();
-}
-
-/** `-7d`, `2026-01-31`, or any time JavaScript reads; undefined where it is none. */
-export function parseTime(text: string, now: number): number | undefined {
-  const ago = /^-?(\d+)\s*(m|h|d|w|mo)$/.exec(text);
-  if (ago !== null) return now - Number(ago[1]) * { m: MINUTE, h: HOUR, d: DAY, w: 7 * DAY, mo: 30 * DAY }[ago[2] as "m"];
-  const time = Date.parse(text);
-  return Number.isFinite(time) ? time : undefined;
 }

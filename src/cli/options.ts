@@ -1,7 +1,7 @@
 /** Options that several commands share, and reading their values. */
+import { parseTime } from "../base/age.ts";
 import { TidemarkError } from "../base/errors.ts";
 import type { Option } from "./command.ts";
-import { parseTime } from "./format.ts";
 
 export const project: Option = { flags: "--project <path>", text: "only sessions of the project this path belongs to" };
 

@@ -10,6 +10,7 @@ import type { CountTokens } from "../base/tokens.ts";
 import type { Story } from "../session/fold.ts";
 import type { Ending, SessionSummary } from "../session/summary.ts";
 import { callText, type Brief } from "./brief.ts";
+import { asData } from "./data.ts";
 import type { PackOptions } from "./draft.ts";
 import type { Standing } from "./standing.ts";
 
@@ -189,8 +190,7 @@ export function hand(handing: Handing): Handed {
     if (lines.length === 0) return NOTHING;
     const about = quoted === undefined || fresh.lines.length === 0 ? "" : ` session="${shortId(quoted.summary.id)}" age="${age(quoted.summary.ended, now)}"`;
     const body = [recipe.intro, ...notes.map(({ text }) => text), ...(fresh.text === "" ? [] : [fresh.text])].join("\n");
-    // What is quoted may not end its own quotation, nor the client's around it, nor look like another's.
-    const text = `<tidemark kind="${kind}"${about}>\n${body.replace(/<(?=[\s/]*[a-z])/gi, "‹")}\n</tidemark>`;
+    const text = asData(kind, body, about);
     const tokens = countTokens(text);
     if (text.length <= characters && tokens <= most) return { text, tokens, lines, memories };
     if (round === LAST_ROUND) return NOTHING;

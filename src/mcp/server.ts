@@ -3,21 +3,46 @@
  * both eras of the protocol (2026-07-28 and those that begin with `initialize`). It only puts together: what a tool does is
  * in tools/ and, below them, in operations/. Leaves out transports, who may call, and what a process is given (cli/, serving.ts).
  */
-import { McpServer, type McpServerFactory } from "@modelcontextprotocol/server";
-import type { Serving } from "./serving.ts";
+import { McpServer, type McpServerFactory, type ServerContext } from "@modelcontextprotocol/server";
+import { INSTRUCTIONS } from "./instructions.ts";
+import { callerOf, type Serving } from "./serving.ts";
 import { answer, type Tool } from "./tool.ts";
+import { checkpointTool } from "./tools/checkpoint.ts";
+import { forgetTool } from "./tools/forget.ts";
+import { handoffTool } from "./tools/handoff.ts";
+import { recallTool } from "./tools/recall.ts";
+import { rememberTool } from "./tools/remember.ts";
 import { resumeTool } from "./tools/resume.ts";
+import { undoTool } from "./tools/undo.ts";
 
 /** In this order for every client: a list that is the same each time is a prefix that its model's cache keeps. */
-export const TOOLS: readonly Tool[] = [resumeTool];
+export const TOOLS: readonly Tool[] = [resumeTool, recallTool, rememberTool, handoffTool, checkpointTool, undoTool, forgetTool];
+
+/** How long lists may be kept by a client, in milliseconds: they are of this version of the server. */
+const LISTS = 60 * 60_000;
+
+/** No call has more elements than this in all: the largest one, a handoff, has a hundred lines. */
+const MOST_ELEMENTS = 1000;
 
 export function mcpServers(serving: Serving): McpServerFactory {
   return () => {
-    const server = new McpServer({ name: "tidemark", title: "Tidemark", version: serving.version });
+    const server = new McpServer({ name: "tidemark", title: "Tidemark", version: serving.version }, {
+      instructions: INSTRUCTIONS,
+      maxToolInputElements: MOST_ELEMENTS,
+      cacheHints: { "tools/list": { ttlMs: LISTS, cacheScope: "public" }, "server/discover": { ttlMs: LISTS, cacheScope: "public" } },
+    });
     for (const each of TOOLS) {
       const { name, title, description, input: inputSchema, hints: annotations } = each;
-      server.registerTool(name, { title, description, inputSchema, annotations }, (input: unknown) => answer(each, input, { serving, now: serving.clock() }));
+      server.registerTool(name, { title, description, inputSchema, annotations }, (input: unknown, ctx) => answer(each, input, callerOf(ctx, server.server.getClientVersion()), serving, ctx, canAsk(server, ctx)));
     }
     return server;
   };
+}
+
+/** Whether the client can put a question to its user: said with each request, or by `initialize`. */
+function canAsk(server: McpServer, { mcpReq }: ServerContext): boolean {
+  const declared = (mcpReq.envelope as Record<string, { elicitation?: unknown } | undefined> | undefined)?.["io.modelcontextprotocol/clientCapabilities"] ?? server.server.getClientCapabilities();
+  const { elicitation } = (declared ?? {}) as { elicitation?: { form?: unknown; url?: unknown } };
+  // Older clients declare it without saying which kind: then it is the form.
+  return elicitation !== undefined && (elicitation.form !== undefined || elicitation.url === undefined);
 }

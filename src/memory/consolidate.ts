@@ -4,7 +4,8 @@
  *
  * Policy: what the user said is active at once. What was worked out waits in the inbox where it would tell an agent what
  * to do or what is so (constraints, decisions, semantic); what only says what happened, and commands that were seen to
- * pass by their exit status, do not wait. What came from a tool always waits.
+ * pass by their exit status, do not wait, nor does what an agent was told to keep: it is recalled, and no start begins with it.
+ * What came from a tool always waits.
  */
 import type { MemoryState } from "./fold.ts";
 import { proposalOf } from "./fold.ts";
@@ -16,6 +17,8 @@ type Given = { [K in "key" | "kind" | "statement" | "scope" | "trust" | "confide
 export interface Candidate extends Given {
   readonly valid_to?: number;
   readonly about?: NonNullable<Fields["about"]>;
+  /** An agent was told to keep it: it does not wait, and stays what an agent has said. */
+  readonly asked?: true;
   /** It counts for a memory that is there, and is no reason for a new one. */
   readonly onlyKnown?: true;
   /** For a command: its runs, each by the id of its call. They are among the sources. */
@@ -137,7 +140,7 @@ function wasProposed(candidate: Candidate, { proposed }: MemoryState): boolean {
 function addition(candidate: Candidate, holder: Live | undefined): Omit<Live, "id"> {
   const { key, kind, statement, scope, trust, sources } = candidate;
   const weaker = holder !== undefined && standing({ trust, accepted: false }) < standing(holder);
-  return { key, kind, statement, scope, trust, accepted: false, sources, status: waits(candidate) || weaker ? "inbox" : "active" };
+  return { key, kind, statement, scope, trust, accepted: false, sources, status: (waits(candidate) && candidate.asked !== true) || weaker ? "inbox" : "active" };
 }
 
 function addedFields(candidate: Candidate, status: NonNullable<Fields["status"]>): Fields {

@@ -67,6 +67,8 @@ export interface Given {
   readonly sources?: readonly string[];
   /** Said by the user, if nothing else. */
   readonly trust?: Memory["trust"];
+  /** Of what an agent says: it was told to keep it. */
+  readonly asked?: boolean;
   readonly about?: Fields["about"];
 }
 
@@ -87,8 +89,8 @@ export async function remember(store: Store, given: Given, now: number): Promise
   const read = await memoryEvents(store);
   const state = foldMemories(read);
   const key = given.key === undefined ? defaultKey(statement) : keyOf(given.key);
-  const { kind, scope, trust = "user", valid_from = now, about, sources = [] } = given;
-  const candidate: Candidate = { key, kind, statement, scope, trust, confidence: trust === "user" ? 1 : 0.5, valid_from, sources: [...sources], ...(about === undefined ? {} : { about }) };
+  const { kind, scope, trust = "user", valid_from = now, about, sources = [], asked = false } = given;
+  const candidate: Candidate = { key, kind, statement, scope, trust, confidence: trust === "user" ? 1 : 0.5, valid_from, sources: [...sources], ...(about === undefined ? {} : { about }), ...(asked && trust === "inferred" ? { asked } : {}) };
   const decided = consolidate([candidate], state, idsFor(JSON.stringify([now, state.last, candidate])), trust === "user");
   const passed = await recordPass(store, decided.changes, { by: trust === "user" ? "user" : "extraction", what: "remember", now, state });
   return { ...passed, ...told(decided, state, await refolded(store, read, passed)), cleaned };

@@ -213,3 +213,10 @@ function mark(note: string | undefined, { keeper, store, root }: Tree): Marked {
   syncCheckpoints(store);
   return { id, time, fresh: known === undefined, files: keeper.files, uncovered: keeper.uncovered() };
 }
+
+/** What a preview showed, of which tree, and whether it has been carried out. Refused for a handle that is unknown, another's, or over. */
+export function readPreview(handles: Handles, handle: string, now: number): { readonly reply: UndoReply; readonly tree: string; readonly done: boolean } {
+  const prepared = readHandle<Prepared>(handles, handle, now);
+  if (prepared?.plan === undefined) throw unknownHandle();
+  return { reply: prepared.reply, tree: prepared.tree, done: prepared.answer !== undefined };
+}

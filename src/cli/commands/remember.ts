@@ -28,7 +28,7 @@ Secrets are taken out before it is stored. It can be taken back: tidemark memory
     const here = await placeOf(cwd, environment);
     const { key, kind, scope } = options;
     const since = time(options["since"], "--since", now);
-    const said = { text: args.join(" "), scope: String(scope), ...(typeof key === "string" ? { key } : {}), ...(typeof kind === "string" ? { kind } : {}), ...(since === undefined ? {} : { since }) };
+    const said = { text: args.join(" "), by: "user" as const, scope: String(scope), ...(typeof key === "string" ? { key } : {}), ...(typeof kind === "string" ? { kind } : {}), ...(since === undefined ? {} : { since }) };
     const { memory, outcome, superseded, opposite, cleaned, redacted, pass, check, why, named } = await rememberHere(await store(), said, here, now);
     if (cleaned) terminal.warn("characters that a terminal would obey, or that cannot be seen, were taken out");
     for (const [family, count] of Object.entries(redacted)) terminal.warn(`a secret was taken out before storing: ${family} ${count}`);

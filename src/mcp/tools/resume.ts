@@ -1,23 +1,43 @@
 /** `resume`: what the next worker should know, as the first call of a session. */
 import * as z from "zod";
-import { DEFAULT_BUDGET, resume } from "../../operations/resume.ts";
-import { latestHere, sessionId } from "../../operations/sessions.ts";
-import { projectOf } from "../../worktree/project.ts";
-import { tool } from "../tool.ts";
+import { asData } from "../../context/data.ts";
+import { DEFAULT_BUDGET } from "../../operations/resume.ts";
+import { takeUp } from "../../operations/take-up.ts";
+import { newHandle, placeOfCall } from "../sessions.ts";
+import { tool, type Answer, type Call } from "../tool.ts";
+import { project, text } from "./fields.ts";
 
 export const resumeTool = tool({
   name: "resume",
   title: "Take up work again",
-  description: "First call when taking up work in a project: goal, decisions, dead ends, files, state and next step of the last session there, checked against the files as they are now.",
+  description: "Call first when taking up work: what was handed over, goal, decisions, dead ends, files, state and next step of the last session here, checked against the files as they are now.",
   input: z.strictObject({
-    session: z.string().optional().describe("id or title; default: the last one of the project"),
-    budget: z.int().min(200).max(20_000).optional().describe(`tokens, ${DEFAULT_BUDGET} by default`),
+    session: text("the id or title of a session", 400).optional().describe("id or title; default the last"),
+    budget: z.int({ error: "send a whole number of tokens" }).min(200, "at least 200").max(16_000, "at most 16000").optional().describe(`tokens, default ${DEFAULT_BUDGET}`),
+    project,
   }),
   hints: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
-  run: async ({ session, budget = DEFAULT_BUDGET }, { serving }) => {
-    const store = await serving.store();
-    const id = session === undefined ? (await latestHere(store, projectOf(serving.cwd))).id : await sessionId(store, session);
-    const { text } = await resume(store, id, budget);
-    return { text: text === "" ? "There is nothing worth saying of this session within the budget." : text };
-  },
+  run: ({ session, budget = DEFAULT_BUDGET, project: folder }, call) => resume(call, { ...(session === undefined ? {} : { session }), ...(folder === undefined ? {} : { project: folder }), budget }),
 });
+
+/** The same for the prompt and the resource. */
+export async function resume(call: Call, { session, project: folder, budget = DEFAULT_BUDGET }: { readonly session?: string; readonly project?: string; readonly budget?: number }): Promise<Answer> {
+  const { serving, now } = call;
+  const { cwd } = placeOfCall(call, { project: folder });
+  const taken = await takeUp(await serving.store(), { cwd, now, budget, environment: serving.environment, running: serving.running(), ...(session === undefined ? {} : { session }) });
+  const handle = newHandle(call, { cwd, ...(taken.session === undefined ? {} : { session: taken.session }) });
+  const known = taken.text === "" ? asData("brief", taken.session === undefined ? "Nothing is known of this project yet." : "There is nothing worth saying within this budget: ask for more tokens.") : taken.text;
+  const last = lastCheckpoint(call, taken.tree);
+  const footer = [`handle: ${handle} (for handoff and undo)`, ...(taken.session === undefined ? [] : [`session: ${taken.session}`]), ...(last === undefined ? [] : [`last checkpoint: ${last}`])];
+  return { text: `${known}\n${footer.join("\n")}`, given: { events: taken.events, memories: taken.memories } };
+}
+
+function lastCheckpoint({ serving }: Call, tree: string): string | undefined {
+  const store = serving.checkpoints();
+  try {
+    const last = store?.checkpoints(tree).at(-1);
+    return last === undefined ? undefined : `${last.id.slice(0, 8)}, ${new Date(last.time).toISOString()}`;
+  } finally {
+    store?.close();
+  }
+}
