@@ -7,7 +7,7 @@ import { searchable } from "../../event/text.ts";
 import { findForgettable, findForgettableMemories, forget, type ForgetTarget } from "../../operations/forget.ts";
 import { changeHandle, keepHandle, readHandle } from "../../operations/handles.ts";
 import { memories } from "../../operations/memories.ts";
-import { eventOf } from "../../operations/read-items.ts";
+import { eventNamed } from "../../operations/read-items.ts";
 import { unknownHandle } from "../../operations/tree-request.ts";
 import type { Store } from "../../store/store.ts";
 import { tool, type Answer, type Call, type Question } from "../tool.ts";
@@ -70,6 +70,6 @@ async function erase(token: string, { serving, principal, now, consent }: Call):
 /** Undefined for what is not there, or no more: then there is nothing to erase. */
 async function targetOf(store: Store, id: string): Promise<ForgetTarget | undefined> {
   if ((await memories(store)).memories.has(id)) return { memory: id };
-  const [found] = await store.get([eventOf(id)]);
+  const found = await eventNamed(store, id);
   return found === undefined || found.erased ? undefined : { event: found.event.id };
 }
