@@ -36,6 +36,7 @@ const EXCEPTIONS: readonly Exception[] = [
   { file: "worktree/state.ts", uses: "programs", because: "only git can tell what is not committed; it is asked, may write nothing, and is not waited for" },
   { file: "worktree/repository.ts", uses: "programs", because: "the bytes of a blob, packed as it may be, are git's to give; it is only read" },
   { file: "cli/commands/hook.ts", uses: "programs", because: "the first look at a tree goes on after the hook that began it has let the call go" },
+  { file: "cli/tree-process.ts", uses: "programs", because: "an engine has the keepers of its trees on another thread, and one process has one of each: what an agent asks of a tree is done by another" },
   { file: "models/http.ts", uses: "network", because: "a model or an embedder is asked where the user has named one, and nowhere else" },
   { file: "store/encoding.ts", uses: "chance", because: "a salt that could be foreseen would let anyone test a guess against an erased text" },
 ];

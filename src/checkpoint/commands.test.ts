@@ -14,6 +14,10 @@ describe("tools", () => {
     for (const input of [{}, { [key]: 3 }, { [key]: "" }, null, undefined, "x", []]) expect(effectOf(tool, input)).toEqual({ effect: "any" });
   });
 
+  test.each(["resume", "recall", "remember", "handoff", "checkpoint", "undo", "forget"])("%s of our own server changes nothing as a tool does", (tool) => {
+    for (const server of ["tidemark", "plugin_tidemark_tidemark"]) expect(effectOf(`mcp__${server}__${tool}`, {})).toEqual({ effect: "none" });
+  });
+  test.each(["mcp__tidemark__write", "mcp__tidemark2__undo", "mcp__x__tidemark__undo", "mcp__tidemark__undo__x", "tidemark__undo"])("%s may do anything", (tool) => expect(effectOf(tool, {})).toEqual({ effect: "any" }));
   test.each(["mcp__files__write", "mcp__x__read", "PowerShell", "EnterWorktree", "SomethingNew", "constructor", "__proto__", ""])("%s may do anything", (tool) => expect(effectOf(tool, {})).toEqual({ effect: "any" }));
 
   test.each([null, undefined, {}, { command: 3 }, { command: ["ls"] }])("Bash with %j may do anything", (input) => expect(effectOf("Bash", input)).toEqual({ effect: "any" }));

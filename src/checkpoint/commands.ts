@@ -24,7 +24,7 @@ export function effectOf(tool: string, input: unknown): Effect {
     const path = field(input, key);
     return typeof path === "string" && path !== "" ? { effect: "path", path } : { effect: "any" };
   }
-  if (HARMLESS_TOOLS.has(tool)) return { effect: "none" };
+  if (HARMLESS_TOOLS.has(tool) || OWN_TOOLS.test(tool)) return { effect: "none" };
   if (tool !== "Bash") return { effect: "any" };
   const text = field(input, "command");
   const asked = field(input, "run_in_background") === true;
@@ -216,6 +216,12 @@ const HARMLESS_TOOLS: ReadonlySet<string> = new Set(
   ("Read Glob Grep LS NotebookRead WebFetch WebSearch TodoWrite TodoRead Task TaskCreate TaskGet TaskList TaskUpdate TaskOutput TaskStop Agent AgentOutputTool " +
     "AskUserQuestion EnterPlanMode ExitPlanMode ToolSearch Skill SlashCommand BashOutput KillShell KillBash LSP ListMcpResourcesTool ReadMcpResourceTool StructuredOutput SendMessage").split(" "),
 );
+
+/**
+ * Our own, as a client names those of our server, or of our plugin's. None changes a file as a tool does: what an undo puts
+ * back is set down as its doing, and would be taken for this call's if it were thought to be able to.
+ */
+const OWN_TOOLS = /^mcp__(?:plugin_tidemark_)?tidemark__(?:resume|recall|remember|handoff|checkpoint|undo|forget)$/;
 
 /** In the name of a tool of an MCP server, these say that it writes. */
 const WRITING_WORDS: ReadonlySet<string> = new Set(

@@ -3,7 +3,7 @@
  * hooks leave in the spool and follows the transcripts of the sessions there. The others wait to take over.
  *
  * Losing it costs time and nothing else: the spool keeps what hooks leave, and the next engine, session start or
- * `tidemark drain` takes it in. Leaves out the protocol of the client (stdio.ts).
+ * `tidemark drain` takes it in. Leaves out the protocol that its client speaks (mcp/).
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { logCheckpoints } from "../operations/checkpoint-log.ts";

@@ -52,6 +52,18 @@ const bash = (command: string): object => ({ tool_name: "Bash", tool_input: { co
 const who = (sealed: readonly Checkpoint[]): string[] => sealed.map(({ actor }) => (actor.by === "agent" ? actor.calls.map(({ id }) => id).join("+") : actor.by));
 const actorsOf = (w: TreeWorld, path: string): string[] => w.store.checkpoints(w.root).flatMap((each) => (w.store.changes(each.seq).some((change) => change.path === path) ? who([each]) : []));
 
+test("what an agent's call of our own undo puts back is the doing of the undo, and of no call", () => {
+  const s = scene();
+  const edited = run(s, "Edit", { file_path: join(s.root, "a.ts") }, () => s.write("a.ts", "A"));
+  run(s, "mcp__tidemark__undo", { token: "u_1" }, () => void s.undo({ session: "s1" }));
+  expect(s.read("a.ts")).toBe("a");
+  expect(actorsOf(s, "a.ts").slice(-2)).toEqual([...who(edited), "restore"]);
+  // What anyone else did meanwhile is not the call's either.
+  run(s, "mcp__tidemark__recall", { query: "x" }, () => s.write("b.ts", "mine"));
+  s.attendant.look("turn");
+  expect(actorsOf(s, "b.ts").at(-1)).toBe("outside");
+});
+
 describe("what makes a look", () => {
   test.each([
     ["Bash", { command: "sed -i s/a/b/ a.ts" }, true, true],

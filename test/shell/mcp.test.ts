@@ -245,6 +245,23 @@ describe.each(ERAS)("in the %s era", (era) => {
   });
 });
 
+describe.each(ERAS)("an engine, in the %s era", (era) => {
+  test("has the same tools, and takes work back in trees that it looks after itself", async () => {
+    const w = worked();
+    const { client, call, err } = await connect(w.at, era, { command: "engine" });
+    expect((await client.listTools()).tools).toEqual((await (await connect(w.at, era)).client.listTools()).tools);
+    const token = tokenOf((await call("undo")).text);
+    expect((await call("undo", { token })).text).toContain("Done");
+    expect((await call("undo", { token })).text).toContain("was not done again");
+    expect(w.read("a.txt")).toBe("one\n");
+    expect((await call("checkpoint", { note: "kept" })).text).toMatch(/^Checkpoint [0-9a-f]{8}: 1 file kept/);
+    expect(await call("undo", { token: "u_0" })).toEqual({ isError: true, text: "There is no such token here, or its time is over. Call the tool again without a token for a new one." });
+    expect((await call("resume")).text).toContain("last checkpoint: ");
+    expect(w.store.checkpoints(w.root).filter(({ actor }) => actor.by === "restore")).toHaveLength(1);
+    expect(err()).toBe("");
+  });
+});
+
 test("a handle is its caller's own and ends; nobody else's is told from none", async () => {
   const w = worked();
   const { call } = await connect({ ...w.at, env: { ...w.at.env, TIDEMARK_NOW: new Date(NOW).toISOString() } }, "modern");

@@ -1,7 +1,6 @@
 /** `tidemark engine`: the resident process, as the agent's session starts it. Not for typing. */
 import { Drain } from "../../operations/drain.ts";
 import { runEngine } from "../../engine/engine.ts";
-import { serveHandshake } from "../../engine/stdio.ts";
 import { keepSessionFile } from "../../operations/session-file.ts";
 import type { Store } from "../../store/store.ts";
 import { openCheckpointStore } from "../../store/sqlite/checkpoints.ts";
@@ -9,27 +8,28 @@ import { treeOf } from "../../worktree/project.ts";
 import { told } from "../../agents/claude-code/calls.ts";
 import { AGENT } from "../../agents/claude-code/translate.ts";
 import { Barrier } from "../../engine/barrier.ts";
+import type { Connection } from "../../mcp/stdio.ts";
 import type { CommandSpec, Context } from "../command.ts";
 import { isAlive } from "../processes.ts";
 import { startTreesThread } from "../worker.ts";
 
 export const command: CommandSpec = {
   args: "",
-  options: [],
+  options: [{ flags: "--tree-request", text: "answer one request of an engine about a tree, on standard input" }],
   help: `
 Serve an agent's session (started by the agent)
 
-Speaks MCP on standard input and output, without tools. Takes in what hooks leave and follows the session's transcript
-while it runs; ends with it.`,
-  run: async (_, context) => {
+Speaks MCP on standard input and output, with the tools of "tidemark mcp". Takes in what hooks leave and follows the
+session's transcript while it runs; ends with it.`,
+  run: async ({ options }, context) => {
+    if (options["treeRequest"] === true) return (await import("../tree-process.ts")).answerTreeRequest(context, process.stdin, process.stdout);
     const stopped = new AbortController();
     // A client that takes leave sends these; the pipe closes only when it is gone.
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stopped.abort("asked"));
     const trouble = (error: unknown): void => void process.stderr.write(`tidemark engine: ${(error as Error).message}\n`);
-    void serveHandshake(process.stdin, process.stdout, context.version).then(() => stopped.abort("gone"));
     const root = treeOf(context.cwd);
     const attending = attend(context, trouble);
-    await runEngine({
+    const running = runEngine({
       open: async () => {
         const store = await context.store();
         return { store, drain: new Drain(store, context.home, attending?.heed), checkpoints: openCheckpointStore(context.home), keepSession: keeperOfSessionFiles(store, context.home) };
@@ -42,10 +42,20 @@ while it runs; ends with it.`,
       ...(attending === undefined ? {} : { barrier: attending }),
       onTrouble: trouble,
     });
-    process.stdin.destroy();
+    const serving = serve(context, trouble);
+    void serving.then(({ closed }) => closed).then(() => stopped.abort("gone"));
+    await running;
+    await (await serving).close();
     return 0;
   },
 };
+
+/** After everything that a hook may wait for: loading the protocol takes some 100 ms. The client's first words wait in the pipe meanwhile. */
+async function serve(context: Context, trouble: (error: unknown) => void): Promise<Connection> {
+  const [{ serveOverStdio }, { servingOf }, { inAnotherProcess }] = await Promise.all([import("../../mcp/stdio.ts"), import("../serving.ts"), import("../tree-process.ts")]);
+  // What hooks leave is taken in by this process itself, and its trees have their keepers on the other thread.
+  return serveOverStdio(servingOf({ ...context, caughtUp: context.store }, trouble, inAnotherProcess(context)));
+}
 
 function keeperOfSessionFiles(store: Store, home: string): (tree: string, session: string) => Promise<string | undefined> {
   return async (tree, session) => {
