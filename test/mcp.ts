@@ -12,6 +12,8 @@ export interface Connected {
   readonly client: Client;
   /** What a tool says, or what it refuses with. */
   readonly call: (name: string, input?: Record<string, unknown>) => Promise<{ text: string; isError: boolean }>;
+  /** Of the server's process. */
+  readonly pid: () => number;
   /** All that went to standard error. */
   readonly err: () => string;
 }
@@ -35,5 +37,5 @@ export async function connect(at: Place, era: Era, { command = "mcp", cwd = at.c
     const { content, isError = false } = await client.callTool({ name, arguments: input });
     return { text: content.map((each) => (each.type === "text" ? each.text : `[${each.type}]`)).join("\n"), isError };
   };
-  return { client, call, err: () => err };
+  return { client, call, pid: () => transport.pid ?? 0, err: () => err };
 }

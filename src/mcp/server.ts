@@ -4,7 +4,10 @@
  * in tools/ and, below them, in operations/. Leaves out transports, who may call, and what a process is given (cli/, serving.ts).
  */
 import { McpServer, type McpServerFactory, type ServerContext } from "@modelcontextprotocol/server";
+import { Changes } from "./changes.ts";
 import { INSTRUCTIONS } from "./instructions.ts";
+import { addPrompts } from "./prompts.ts";
+import { addResources } from "./resources.ts";
 import { callerOf, type Serving } from "./serving.ts";
 import { answer, type Tool } from "./tool.ts";
 import { checkpointTool } from "./tools/checkpoint.ts";
@@ -21,21 +24,53 @@ export const TOOLS: readonly Tool[] = [resumeTool, recallTool, rememberTool, han
 /** How long lists may be kept by a client, in milliseconds: they are of this version of the server. */
 const LISTS = 60 * 60_000;
 
+/** And the list of resources, which grows with the work. */
+const RESOURCES = 5000;
+
 /** No call has more elements than this in all: the largest one, a handoff, has a hundred lines. */
 const MOST_ELEMENTS = 1000;
 
-export function mcpServers(serving: Serving): McpServerFactory {
+/** `changes`: told to those who subscribe on a connection that lasts; over HTTP the handler's own streams tell. */
+export function mcpServers(serving: Serving, changes = new Changes(serving)): McpServerFactory {
   return () => {
     const server = new McpServer({ name: "tidemark", title: "Tidemark", version: serving.version }, {
       instructions: INSTRUCTIONS,
       maxToolInputElements: MOST_ELEMENTS,
-      cacheHints: { "tools/list": { ttlMs: LISTS, cacheScope: "public" }, "server/discover": { ttlMs: LISTS, cacheScope: "public" } },
+      capabilities: { resources: { subscribe: true, listChanged: true } },
+      cacheHints: {
+        ...Object.fromEntries(["tools/list", "prompts/list", "resources/templates/list", "server/discover"].map((method) => [method, { ttlMs: LISTS, cacheScope: "public" }])),
+        "resources/list": { ttlMs: RESOURCES, cacheScope: "private" },
+      },
     });
     for (const each of TOOLS) {
       const { name, title, description, input: inputSchema, hints: annotations } = each;
       server.registerTool(name, { title, description, inputSchema, annotations }, (input: unknown, ctx) => answer(each, input, callerOf(ctx, server.server.getClientVersion()), serving, ctx, canAsk(server, ctx)));
     }
+    addResources(server, serving);
+    addPrompts(server, serving);
+    subscribe(server, changes);
     return server;
+  };
+}
+
+/** As clients of the older era ask for it: by a request for each address, on a connection that lasts. */
+function subscribe({ server }: McpServer, changes: Changes): void {
+  const uris = new Set<string>();
+  let end: (() => void) | undefined;
+  server.setRequestHandler("resources/subscribe", ({ params: { uri } }) => {
+    uris.add(uri);
+    end ??= changes.listen({ updated: (each) => void (uris.has(each) && server.sendResourceUpdated({ uri: each }).catch(() => undefined)), listed: () => void server.sendResourceListChanged().catch(() => undefined) });
+    return {};
+  });
+  server.setRequestHandler("resources/unsubscribe", ({ params: { uri } }) => {
+    uris.delete(uri);
+    if (uris.size === 0) end = void end?.();
+    return {};
+  });
+  const { onclose } = server;
+  server.onclose = () => {
+    onclose?.();
+    end = void end?.();
   };
 }
 

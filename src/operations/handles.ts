@@ -47,7 +47,7 @@ function folderOf({ home }: Handles): string {
 }
 
 function fileOf(handles: Handles, id: string): string {
-  return join(folderOf(handles), `${sha256Hex(`${handles.principal}\n${id}`)}.json`);
+  return join(folderOf(handles), `${sha256Hex(JSON.stringify([handles.principal, id]))}.json`);
 }
 
 function write<T>(file: string, kept: Kept<T>): void {
