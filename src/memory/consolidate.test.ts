@@ -30,6 +30,15 @@ describe("policy", () => {
     expect(statusOf(after([], candidate("Run the linter before each commit", { trust, kind })))).toBe(status);
   });
 
+  test.each([["constraint", "active"], ["semantic", "active"]] as const)("what an agent was told to keep does not wait: %s", (kind, status) => {
+    expect(statusOf(after([], candidate("Run the linter before each commit", { trust: "inferred", asked: true, kind })))).toBe(status);
+  });
+
+  test("nor does it take the place of what the user has said, and what came from a tool waits all the same", () => {
+    expect(statusOf(after([["use tabs", { key: "indent" }]], candidate("use spaces", { key: "indent", trust: "inferred", asked: true })))).toBe("inbox");
+    expect(statusOf(after([], candidate("use spaces", { trust: "tool", kind: "constraint" })))).toBe("inbox");
+  });
+
   test("what was worked out waits where the user has said something else", () => {
     expect(statusOf(after([["pnpm test", { key: "cmd:test" }]], candidate("npm test", { key: "cmd:test", kind: "procedural", trust: "inferred" })))).toBe("inbox");
   });

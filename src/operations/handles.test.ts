@@ -1,4 +1,5 @@
 /** Handles as files: whose they are, how long they last, what a name can do. */
+import { spawn } from "node:child_process";
 import { readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
@@ -34,4 +35,16 @@ test("those that are over are swept away, and a damaged one is as good as none",
   expect(readHandle(mine, "bad", 50)).toBeUndefined();
   keepHandle(mine, "new", 1, { now: 20, until: 100 });
   expect([readHandle(mine, "old", 5), readHandle(mine, "new", 50)]).toEqual([undefined, 1]);
+});
+
+test("several processes write one handle at once", async () => {
+  const home = scratch();
+  const code = `import { changeHandle } from ${JSON.stringify(join(import.meta.dirname, "handles.ts"))}; for (let n = 0; n < 400; n++) changeHandle({ home: ${JSON.stringify(home)}, principal: "a" }, "u_1", { n }, 10);`;
+  const { build } = await import("esbuild");
+  const file = join(home, "writer.mjs");
+  await build({ stdin: { contents: code, resolveDir: home, loader: "ts" }, bundle: true, platform: "node", format: "esm", outfile: file });
+  const ends = await Promise.all([1, 2, 3].map(() => new Promise<number | null>((done) => spawn(process.execPath, [file], { stdio: "inherit" }).on("close", done))));
+  expect(ends).toEqual([0, 0, 0]);
+  expect(readHandle({ home, principal: "a" }, "u_1", 5)).toEqual({ n: 399 });
+  expect(readdirSync(join(home, "handles")).filter((name) => name.endsWith(".part"))).toEqual([]);
 });

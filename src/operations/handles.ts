@@ -5,7 +5,7 @@
  *
  * A handle proves nothing of who calls. Leaves out what stands in it, and how the random part is made (the shell).
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { sha256Hex } from "../base/hash.ts";
 
@@ -21,6 +21,9 @@ interface Kept<T> {
   readonly until: number;
   readonly value: T;
 }
+
+/** Writing one takes no time; in milliseconds. */
+const LEFT = 60_000;
 
 /** `id` is unlike any other and cannot be guessed. Those that are over are swept away. */
 export function keepHandle<T>(handles: Handles, id: string, value: T, { now, until }: { readonly now: number; readonly until: number }): void {
@@ -51,7 +54,8 @@ function fileOf(handles: Handles, id: string): string {
 }
 
 function write<T>(file: string, kept: Kept<T>): void {
-  const part = `${file}.part`;
+  // Two processes may answer for one handle at once.
+  const part = `${file}.${process.pid}.part`;
   writeFileSync(part, JSON.stringify(kept), { mode: 0o600 });
   renameSync(part, file);
 }
@@ -68,6 +72,8 @@ function read<T>(file: string): Kept<T> | undefined {
 
 function sweep(folder: string, now: number): void {
   for (const name of readdirSync(folder)) {
+    // Left by one that died as it wrote.
+    if (name.endsWith(".part") && (statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? now) < now - LEFT) rmSync(join(folder, name), { force: true });
     const kept = name.endsWith(".json") ? read(join(folder, name)) : undefined;
     if (kept !== undefined && kept.until <= now) rmSync(join(folder, name), { force: true });
   }

@@ -2,11 +2,14 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { onTestFinished, expect, test } from "vitest";
-import { freshStore, NOW } from "../../test/helpers.ts";
+import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
+import { freshStore, idOf, NOW, storeWith } from "../../test/helpers.ts";
 import { treeWorld, type TreeWorld } from "../../test/tree-world.ts";
 import type { Store } from "../store/store.ts";
 import { newestHandoff, writeHandoff, type HandoffGiven, type Written } from "./handoff.ts";
 import { placeOf } from "./recall-memories.ts";
+import { resume } from "./resume.ts";
+import { takeUp } from "./take-up.ts";
 
 const environment = { PATH: process.env["PATH"] ?? "" };
 const EMPTY: HandoffGiven = { done: [], next: [], blockers: [], unverified: [], waiting: [] };
@@ -83,4 +86,31 @@ test("secrets and characters that nobody sees do not reach the log", async () =>
   const { handoff, redacted } = await w.hand({ next: [`Use ${secret}\u202e now`] });
   expect(Object.values(redacted)).toEqual([1]);
   expect(JSON.stringify(handoff)).not.toMatch(/A1b2C3d4|\u202e/);
+});
+
+test("resume opens with it and keeps its budget, whatever that is", async () => {
+  const store = await storeWith("error handling");
+  const items = ["next", "waiting", "done"].flatMap((part) => Array.from({ length: 12 }, (_, i) => ({ part: part as "next", text: `${part} ${i}: look at the ${"very ".repeat(i)}long line`, check: "unverified" as const, why: [] })));
+  const handoff = { id: "handoff:1", time: NOW - 3_600_000, of: idOf("error handling"), items };
+  let opened = 0;
+  for (let budget = 60; budget <= 2400; budget += 90) {
+    const { text, tokens, lines } = await resume(store, idOf("error handling"), budget, undefined, { handoff, now: NOW });
+    expect(countTokens(text)).toBe(tokens);
+    expect(tokens).toBeLessThanOrEqual(budget);
+    if (!text.startsWith("## Handed over\n- waits for a person: waiting 0")) continue;
+    opened += 1;
+    expect(lines[0]).toMatchObject({ section: "handoff", check: "unverified", source: { session: idOf("error handling"), turn: 0 } });
+  }
+  expect(opened).toBeGreaterThan(20);
+});
+
+test("who takes up work is given it first, within the budget, with its id among what was given", async () => {
+  const w = await world();
+  const { handoff } = await w.hand({ next: ["Split src/parse.ts"], waiting: ["Which licence?"] });
+  const taken = async (budget: number): ReturnType<typeof takeUp> => takeUp(w.log, { cwd: w.root, now: NOW + 60_000, budget, environment, running: [] });
+  const { text, tokens, events } = await taken(600);
+  expect(text).toMatch(/^<tidemark kind="brief">\n[^\n]+\n- waits for a person: Which licence\? \[handed over 1 min ago\]\n- next: Split src\/parse\.ts \[handed over 1 min ago; what it names is as it was\]/);
+  expect([events, countTokens(text)]).toEqual([[handoff.id], tokens]);
+  // What does not fit whole is not given in part.
+  expect((await taken(20)).text).toBe("");
 });

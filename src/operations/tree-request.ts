@@ -184,8 +184,9 @@ function isOf({ actor }: Checkpoint, call: string): boolean {
   return actor.by === "agent" && actor.calls.some(({ id }) => id === call);
 }
 
+/** What would be done, and to what: with force a file that was changed since would still be written over. */
 function fingerprint(plan: readonly PlanItem[]): string {
-  return sha256Hex(JSON.stringify(plan.map(({ path, action, expected, target }) => [path, action, expected, target])));
+  return sha256Hex(JSON.stringify(plan.map(({ path, action, expected }) => [path, action, expected])));
 }
 
 function filesOf(plan: readonly PlanItem[], tree: Tree): PlannedFile[] {
