@@ -25,7 +25,7 @@ const common = {
   logLevel: "warning",
 };
 // The SDK of MCP is loaded by those who serve it: in the one bundle its 500 KB cost every command and hook 5 to 15 ms of reading.
-const SDK = ["@modelcontextprotocol/server", "@modelcontextprotocol/server/stdio"];
+const SDK = ["@modelcontextprotocol/server", "@modelcontextprotocol/server/stdio", "@modelcontextprotocol/node"];
 const apart = { name: "mcp-sdk", setup: ({ onResolve }) => onResolve({ filter: /^@modelcontextprotocol\// }, ({ path }) => (SDK.includes(path) ? { path: "./mcp-sdk.js", external: true } : undefined)) };
 await build({ ...common, entryPoints: { bundle: "src/cli/tidemark.ts" }, plugins: [ranksPlugin("dist/o200k.bin"), apart] });
 await build({ ...common, outdir: undefined, outfile: "dist/mcp-sdk.js", stdin: { contents: SDK.map((name) => `export * from "${name}";`).join("\n"), resolveDir: "." } });

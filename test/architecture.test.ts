@@ -22,7 +22,8 @@ const PERSONAL: readonly (readonly [string, RegExp])[] = [
   ["chance", /\bMath\.random\(|\brandomUUID\(|\brandomBytes\(|\bgetRandomValues\(/],
 ];
 
-const NETWORK = /"node:(?:net|http|https|http2|tls|dgram|dns)"|\bawait fetch\(|\bglobalThis\.fetch\b|\bWebSocket\b/;
+/** Calling out, by any means; the types of node:http and node:net alone reach nothing. */
+const NETWORK = /^(?!import type ).*"node:(?:net|http|https|http2|tls|dgram|dns)"|\bawait fetch\(|\bglobalThis\.fetch\b|\bWebSocket\b/m;
 
 interface Exception {
   readonly file: string;
@@ -38,6 +39,7 @@ const EXCEPTIONS: readonly Exception[] = [
   { file: "cli/commands/hook.ts", uses: "programs", because: "the first look at a tree goes on after the hook that began it has let the call go" },
   { file: "cli/tree-process.ts", uses: "programs", because: "an engine has the keepers of its trees on another thread, and one process has one of each: what an agent asks of a tree is done by another" },
   { file: "models/http.ts", uses: "network", because: "a model or an embedder is asked where the user has named one, and nowhere else" },
+  { file: "mcp/http/listen.ts", uses: "network", because: "`tidemark serve` listens where the user has said so; it is given createServer and nothing that calls out" },
   { file: "store/encoding.ts", uses: "chance", because: "a salt that could be foreseen would let anyone test a guess against an erased text" },
 ];
 
@@ -114,6 +116,14 @@ describe("reach", () => {
     const programs = /"node:child_process"/;
     expect(code.filter((file) => NETWORK.test(file.code) && !excepted(file.path, "network")).map(({ path }) => path)).toEqual([]);
     expect(code.filter((file) => programs.test(file.code) && !excepted(file.path, "programs")).map(({ path }) => path)).toEqual([]);
+  });
+
+  test("what listens calls nobody, and is reached by `tidemark serve` alone", () => {
+    const listens = code.find(({ path }) => path === "mcp/http/listen.ts")!;
+    expect([...listens.code.matchAll(/^import (\{[^}]*\}) from "node:http"/gm)].map(([, names]) => names)).toEqual(["{ createServer, type IncomingMessage, type ServerResponse }"]);
+    expect(listens.code).not.toMatch(/^import (?!type ).*"node:net"|import\(/m);
+    const users = code.filter(({ path, imports }) => !path.startsWith("mcp/http/") && imports.some(({ to }) => to.startsWith("mcp/http/"))).map(({ path }) => path);
+    expect(users).toEqual(["cli/commands/serve.ts"]);
   });
 
   test("only the shell prints", () => {

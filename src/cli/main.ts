@@ -42,6 +42,7 @@ export const COMMANDS: Record<string, () => Promise<{ command: CommandSpec }>> =
   forget: () => import("./commands/forget.ts"),
   drain: () => import("./commands/drain.ts"),
   mcp: () => import("./commands/mcp.ts"),
+  serve: () => import("./commands/serve.ts"),
   engine: () => import("./commands/engine.ts"),
   hook: () => import("./commands/hook.ts"),
   pause: () => import("./commands/pause.ts"),
