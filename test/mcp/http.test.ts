@@ -39,7 +39,7 @@ describe("a client", () => {
 
   test("of the older era without a session is served request by request", async () => {
     const server = await start({ tokens: ANN });
-    expect((await server.legacy("tools/list", {}, { token: "ann" })).message.result.tools.length).toBe(7);
+    expect((await server.legacy("tools/list", {}, { token: "ann" })).message.result.tools.length).toBe(8);
     expect((await server.ask({ method: "DELETE", token: "ann" })).status).toBe(405);
     expect((await server.ask({ token: "ann", headers: { accept: "text/event-stream" } })).status).toBe(405);
   });
@@ -191,6 +191,42 @@ describe("slow peers", () => {
     await expect(server.ask({ path: "/healthz" })).rejects.toThrow();
     held[0]!.destroy();
     await expect.poll(() => server.ask({ path: "/healthz" }).then(({ status }) => status, () => 0)).toBe(200);
+  });
+});
+
+describe("news", () => {
+  test("reach the caller that they are for, in both eras, and nobody else", async () => {
+    const server = await start({ tokens: { ann: {}, bob: {} } });
+    const heardBy = async (token: string) => {
+      const { body, headers } = listening("small://mine");
+      const listened = await fetch(`http://127.0.0.1:${server.port}/mcp`, { method: "POST", headers: { ...headers, authorization: `Bearer ${token}` }, body: JSON.stringify(body) });
+      const session = await begin(server, token);
+      await server.legacy("resources/subscribe", { uri: "small://mine" }, { token, headers: session });
+      const stream = await fetch(`http://127.0.0.1:${server.port}/mcp`, { headers: { ...session, authorization: `Bearer ${token}`, accept: "text/event-stream" } });
+      return Promise.all([listened.text(), stream.text()]);
+    };
+    const heard = [heardBy("ann"), heardBy("bob")] as const;
+    await new Promise((done) => setTimeout(done, 300));
+    await server.modern("tools/call", { name: "change", arguments: {} }, { token: "ann" });
+    await new Promise((done) => setTimeout(done, 100));
+    await server.stop();
+    const [[listened, stream], others] = [await heard[0], await heard[1]];
+    expect(listened.match(/"method":"[^"]*"/g)).toEqual(['"method":"notifications/subscriptions/acknowledged"', '"method":"notifications/resources/updated"']);
+    expect(stream.match(/"method":"[^"]*"/g)).toEqual(['"method":"notifications/resources/updated"', '"method":"notifications/resources/list_changed"']);
+    expect(others.join("")).not.toMatch(/updated|list_changed/);
+    expect(server.trouble).toEqual([]);
+  });
+
+  test("of what was not subscribed to, or no longer is, nothing is heard", async () => {
+    const server = await start({ tokens: ANN });
+    const session = await begin(server, "ann");
+    await server.legacy("resources/subscribe", { uri: "small://mine" }, { token: "ann", headers: session });
+    await server.legacy("resources/unsubscribe", { uri: "small://mine" }, { token: "ann", headers: session });
+    await server.legacy("resources/subscribe", { uri: "small://other" }, { token: "ann", headers: session });
+    const stream = await fetch(`http://127.0.0.1:${server.port}/mcp`, { headers: { ...session, authorization: "Bearer ann", accept: "text/event-stream" } });
+    await server.modern("tools/call", { name: "change", arguments: {} }, { token: "ann" });
+    await server.stop();
+    expect((await stream.text()).match(/"method":"[^"]*"/g)).toEqual(['"method":"notifications/resources/list_changed"']);
   });
 });
 

@@ -6,12 +6,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { inputRequired, inputResponse, McpServer, type McpServerFactory } from "@modelcontextprotocol/server";
+import { inputRequired, inputResponse, McpServer } from "@modelcontextprotocol/server";
 import { onTestFinished } from "vitest";
 import * as z from "zod";
 import { LIMITS, type AppLimits } from "../../src/mcp/http/app.ts";
 import type { Grant } from "../../src/mcp/http/gate.ts";
 import { SOCKET, type SocketLimits } from "../../src/mcp/http/listen.ts";
+import type { Factory } from "../../src/mcp/http/principals.ts";
 import { serveHttp, type Serving } from "../../src/mcp/http/serve.ts";
 import { SCOPES, takes } from "../../src/mcp/scopes.ts";
 
@@ -47,7 +48,7 @@ export interface Answered {
 }
 
 export interface Starting {
-  readonly factory?: McpServerFactory;
+  readonly factory?: Factory;
   /** Token → what it is good for; without, the server has the token of this machine. */
   readonly tokens?: Readonly<Record<string, Partial<Grant>>>;
   readonly limits?: { readonly [K in keyof Limits]?: Limits[K] };
@@ -153,7 +154,7 @@ function messageIn(text: string): any {
 }
 
 /** Tools that each take another scope, one that asks, one that takes its time, one that breaks; and a text for each caller. */
-export const small: McpServerFactory = ({ authInfo }) => {
+export const small: Factory = ({ authInfo }, publish) => {
   const server = new McpServer({ name: "small", version: "1" }, { capabilities: { resources: { subscribe: true, listChanged: true } } });
   const said = (text: string) => ({ content: [{ type: "text" as const, text }] });
   for (const [name, scope] of [["look", "tidemark:read"], ["keep", "tidemark:write"], ["put_back", "tidemark:restore"], ["erase", "tidemark:admin"]] as const)
@@ -166,6 +167,11 @@ export const small: McpServerFactory = ({ authInfo }) => {
     const answer = inputResponse(mcpReq.inputResponses, "go");
     if (answer.kind === "elicit") return said(answer.action);
     return inputRequired({ inputRequests: { go: inputRequired.elicit({ message: "Go on?", requestedSchema: { type: "object", properties: { yes: { type: "boolean" } } } }) } });
+  });
+  server.registerTool("change", { inputSchema: z.strictObject({}) }, () => {
+    publish({ kind: "resource_updated", uri: "small://mine" });
+    publish({ kind: "resources_list_changed" });
+    return said("changed");
   });
   server.registerTool("break", { inputSchema: z.strictObject({}) }, () => {
     throw new Error("a path such as /home/somebody/secret");

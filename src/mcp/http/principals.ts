@@ -4,7 +4,8 @@
  * another is not a matter of a check that could be forgotten.
  */
 import { toNodeHandler, type NodeMcpRequestHandler } from "@modelcontextprotocol/node";
-import { createMcpHandler, type McpHttpHandler } from "@modelcontextprotocol/server";
+import { createMcpHandler, InMemoryServerEventBus, type McpHttpHandler, type McpRequestContext, type McpServerFactory } from "@modelcontextprotocol/server";
+import type { Publish } from "../notices.ts";
 import { take, type Bucket, type Rate } from "./rate.ts";
 import { Sessions, type SessionLimits, type SessionSettings } from "./sessions.ts";
 
@@ -16,7 +17,10 @@ export interface PrincipalLimits {
   readonly bodyBytes: number;
 }
 
-export type PrincipalSettings = Omit<SessionSettings, "limits"> & { readonly limits: PrincipalLimits };
+/** `publish` brings news to the caller that the server is made for, and to nobody else. */
+export type Factory = (context: McpRequestContext, publish: Publish) => ReturnType<McpServerFactory>;
+
+export type PrincipalSettings = Omit<SessionSettings, "limits" | "factory" | "bus"> & { readonly factory: Factory; readonly limits: PrincipalLimits };
 
 export class Principal {
   readonly sessions: Sessions;
@@ -29,13 +33,15 @@ export class Principal {
   used: number;
 
   constructor(settings: PrincipalSettings) {
-    const { factory, limits, clock } = settings;
+    const { limits, clock, onTrouble } = settings;
+    const bus = new InMemoryServerEventBus(onTrouble);
+    const factory: McpServerFactory = (context) => settings.factory(context, (event) => bus.publish(event));
     this.#settings = settings;
     this.used = clock();
-    this.sessions = new Sessions({ ...settings, limits: limits.sessions });
+    this.sessions = new Sessions({ ...settings, factory, bus, limits: limits.sessions });
     // Without a session a client of the older era is served, too, request by request. What the SDK would report are mistakes
     // of clients, in their words: they have been told, and it would let them fill a terminal.
-    this.#handler = createMcpHandler(factory, { legacy: "stateless", maxSubscriptions: limits.subscriptions, maxRequestBodySize: limits.bodyBytes });
+    this.#handler = createMcpHandler(factory, { legacy: "stateless", bus, maxSubscriptions: limits.subscriptions, maxRequestBodySize: limits.bodyBytes });
     this.serve = toNodeHandler(this.#handler, { maxRequestBodySize: limits.bodyBytes });
   }
 

@@ -6,7 +6,8 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { NodeStreamableHTTPServerTransport } from "@modelcontextprotocol/node";
-import type { AuthInfo, McpServerFactory } from "@modelcontextprotocol/server";
+import { McpServer, type AuthInfo, type McpServerFactory, type ServerEventBus } from "@modelcontextprotocol/server";
+import { tellOfChanges } from "../notices.ts";
 import { RecentEvents, type EventLimits } from "./events.ts";
 
 export interface SessionLimits {
@@ -20,6 +21,8 @@ export interface SessionLimits {
 
 export interface SessionSettings {
   readonly factory: McpServerFactory;
+  /** News for this principal. */
+  readonly bus: ServerEventBus;
   readonly limits: SessionLimits;
   /** A word that nobody can guess. */
   readonly unique: () => string;
@@ -64,8 +67,9 @@ export class Sessions {
 
   /** Answers `initialize`. */
   async begin(exchange: Exchange): Promise<void> {
-    const { factory, limits, unique, clock } = this.#settings;
+    const { factory, bus, limits, unique, clock, onTrouble } = this.#settings;
     const server = await factory({ era: "legacy", authInfo: exchange.request.auth });
+    const quiet = tellOfChanges(server instanceof McpServer ? server.server : server, bus, onTrouble);
     let known: string | undefined;
     const transport = new NodeStreamableHTTPServerTransport({
       sessionIdGenerator: unique,
@@ -76,13 +80,20 @@ export class Sessions {
         this.#makeRoom();
         this.#all.set(id, session);
       },
-      onsessionclosed: (id) => void this.#all.delete(id),
+      onsessionclosed: (id) => {
+        quiet();
+        this.#all.delete(id);
+      },
     });
-    const session: Session = { transport, open: 0, used: clock(), close: () => server.close() };
+    const close = (): Promise<void> => {
+      quiet();
+      return server.close();
+    };
+    const session: Session = { transport, open: 0, used: clock(), close };
     await server.connect(transport);
     await this.#answer(session, exchange);
     // It was no proper `initialize`, and was refused.
-    if (known === undefined) await server.close();
+    if (known === undefined) await close();
   }
 
   /** Ends what was not used for too long. */
