@@ -3,7 +3,7 @@
  * both eras of the protocol (2026-07-28 and those that begin with `initialize`). It only puts together: what a tool does is
  * in tools/ and, below them, in operations/. Leaves out transports, who may call, and what a process is given (cli/, serving.ts).
  */
-import { McpServer, type McpServerFactory, type ServerContext } from "@modelcontextprotocol/server";
+import { McpServer, type McpServerFactory, type McpServerOptions, type ServerContext } from "@modelcontextprotocol/server";
 import { Changes } from "./changes.ts";
 import { INSTRUCTIONS } from "./instructions.ts";
 import { addPrompts } from "./prompts.ts";
@@ -30,10 +30,14 @@ const RESOURCES = 5000;
 /** No call has more elements than this in all: the largest one, a handoff, has a hundred lines. */
 const MOST_ELEMENTS = 1000;
 
-/** `changes`: told to those who subscribe on a connection that lasts; over HTTP the handler's own streams tell. */
-export function mcpServers(serving: Serving, changes = new Changes(serving)): McpServerFactory {
+/**
+ * `changes`: told to those who subscribe on a connection that lasts; over HTTP the handler's own streams tell. `options`: for
+ * servers to which tools of another kind are added.
+ */
+export function mcpServers(serving: Serving, changes = new Changes(serving), options: Pick<McpServerOptions, "requestState"> = {}): McpServerFactory {
   return () => {
     const server = new McpServer({ name: "tidemark", title: "Tidemark", version: serving.version }, {
+      ...options,
       instructions: INSTRUCTIONS,
       maxToolInputElements: MOST_ELEMENTS,
       capabilities: { resources: { subscribe: true, listChanged: true } },
