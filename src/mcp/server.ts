@@ -8,6 +8,7 @@ import { Changes } from "./changes.ts";
 import { INSTRUCTIONS } from "./instructions.ts";
 import { addPrompts } from "./prompts.ts";
 import { addResources } from "./resources.ts";
+import { takes } from "./scopes.ts";
 import { callerOf, type Serving } from "./serving.ts";
 import { answer, type Tool } from "./tool.ts";
 import { checkpointTool } from "./tools/checkpoint.ts";
@@ -47,8 +48,8 @@ export function mcpServers(serving: Serving, changes = new Changes(serving), opt
       },
     });
     for (const each of TOOLS) {
-      const { name, title, description, input: inputSchema, hints: annotations } = each;
-      server.registerTool(name, { title, description, inputSchema, annotations }, (input: unknown, ctx) => answer(each, input, callerOf(ctx, server.server.getClientVersion()), serving, ctx, canAsk(server, ctx)));
+      const { name, title, description, input: inputSchema, hints: annotations, scope } = each;
+      server.registerTool(name, { title, description, inputSchema, annotations, scopeChallenge: takes(scope) }, (input: unknown, ctx) => answer(each, input, callerOf(ctx, server.server.getClientVersion()), serving, ctx, canAsk(server, ctx)));
     }
     addResources(server, serving);
     addPrompts(server, serving);

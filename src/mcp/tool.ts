@@ -10,6 +10,7 @@ import { printable } from "../base/text.ts";
 import { loadTokenizer } from "../base/tokens.ts";
 import { recordGiven } from "../operations/given.ts";
 import { advertised } from "./advertised.ts";
+import type { Scope } from "./scopes.ts";
 import type { Caller, Serving } from "./serving.ts";
 
 /** Every hint is given: a client takes one that is missing for the worst. */
@@ -27,6 +28,8 @@ export interface Tool {
   /** Made once, when the file is loaded: a server is made anew for each request. */
   readonly input: StandardSchemaWithJSON;
   readonly hints: Hints;
+  /** What a token must be good for, over HTTP. */
+  readonly scope: Scope;
   readonly run: (input: unknown, call: Call) => Promise<Answer | Question>;
 }
 

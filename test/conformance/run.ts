@@ -84,9 +84,10 @@ function fitted(serving: Parameters<typeof mcpServers>[0]): Factory {
 }
 
 async function against<T>(product: Product, what: (url: string) => Promise<T>): Promise<T> {
-  const world = await servingIn(mkdtempSync(join(folder, "world-")));
   const trouble: unknown[] = [];
-  const served = await serveHttp({ host: "127.0.0.1", port: 0, home: world.serving.home, factory: product(world.serving), unique: () => crypto.randomUUID(), clock: Date.now, onTrouble: (error) => void trouble.push(error) });
+  const onTrouble = (error: unknown): void => void trouble.push(error);
+  const world = await servingIn(mkdtempSync(join(folder, "world-")), onTrouble);
+  const served = await serveHttp({ host: "127.0.0.1", port: 0, home: world.serving.home, factory: product(world.serving), unique: () => crypto.randomUUID(), clock: Date.now, onTrouble });
   const proxy = await proxyTo(served.port, localToken(world.serving.home, () => ""));
   try {
     return await what(proxy.url);

@@ -1,16 +1,14 @@
 /**
  * The token of this machine: a file in the state folder that only its user can read. Made at the first `tidemark serve`;
- * whoever can read it is the user, and may do everything. It holds until the file is deleted and the server started again.
+ * whoever can read it is the user, as over stdio, and may do everything. It holds until the file is deleted and the server started again.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import { closeSync, constants, fstatSync, linkSync, openSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { TidemarkError } from "../../base/errors.ts";
 import { SCOPES } from "../scopes.ts";
+import { LOCAL } from "../serving.ts";
 import type { VerifyToken } from "./gate.ts";
-
-/** Whom the token of this machine stands for; the same as whoever calls over stdio. */
-export const LOCAL = "local";
 
 export function tokenFile(home: string): string {
   return join(home, "serve-token");

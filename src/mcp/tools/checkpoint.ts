@@ -11,6 +11,7 @@ export const checkpointTool = tool({
   description: "Keep all files of the tree as they are now, before something risky.",
   input: z.strictObject({ note: text("what it is, in one line", 500).optional(), project }),
   hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  scope: "tidemark:write",
   run: async ({ note, project: folder }, { serving, principal }) => {
     const { id, time, fresh, files, uncovered } = await serving.tree(folderOf(serving, folder), { kind: "checkpoint", ...(note === undefined ? {} : { note: printable(note) }) }, principal);
     const short = id.slice(0, 8);

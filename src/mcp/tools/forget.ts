@@ -19,6 +19,7 @@ export const forgetTool = tool({
   description: "Erase a memory or hit by its id, for good. Without token: what would go, and a token; with it: erased.",
   input: z.strictObject({ id: text("an id that recall shows", 400).optional(), token: text("the token of the first call", 200).optional() }),
   hints: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
+  scope: "tidemark:admin",
   run: async ({ id, token }, call) => {
     if (token !== undefined) return erase(token, call);
     if (id === undefined) throw new TidemarkError("BAD_VALUE", "forget takes an id", { hint: "Send id as recall shows it in brackets; then the token you get." });

@@ -19,6 +19,7 @@ export const handoffTool = tool({
   description: "Before stopping with work unfinished: tell the next worker. Name files, symbols and commits; each is checked now and again when it is read. The newest handoff opens the next session.",
   input: z.strictObject({ done: lines, next: lines, blockers: lines, unverified: lines, waiting: lines.describe("on a person"), handle, project }),
   hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  scope: "tidemark:write",
   run: async ({ handle: given, project: folder, ...parts }, call) => {
     const { serving, now, principal, client } = call;
     const { cwd, session } = placeOfCall(call, { handle: given, project: folder });

@@ -26,6 +26,7 @@ export const recallTool = tool({
     project,
   }),
   hints: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: true },
+  scope: "tidemark:read",
   run: async ({ query, ids, since, detail: how = "concise", cursor, project: folder }, call) => {
     if ((query === undefined) === (ids === undefined)) throw new TidemarkError("BAD_VALUE", "recall takes either `query` or `ids`", { hint: "Send query to search, or ids of hits to read them whole." });
     if (ids !== undefined) return whole(await readItems(await call.serving.store(), ids), call.now);

@@ -21,6 +21,7 @@ export const rememberTool = tool({
     project,
   }),
   hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  scope: "tidemark:write",
   run: async ({ statement, key, kind, scope = "project", project: folder }, { serving, now }) => {
     const store = await serving.store();
     const here = await placeOf(folderOf(serving, folder), serving.environment);

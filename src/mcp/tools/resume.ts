@@ -17,6 +17,7 @@ export const resumeTool = tool({
     project,
   }),
   hints: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false },
+  scope: "tidemark:read",
   run: ({ session, budget = DEFAULT_BUDGET, project: folder }, call) => resume(call, { ...(session === undefined ? {} : { session }), ...(folder === undefined ? {} : { project: folder }), budget }),
 });
 

@@ -20,6 +20,7 @@ export const undoTool = tool({
     detail, handle, project,
   }),
   hints: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: false },
+  scope: "tidemark:restore",
   run: async ({ token, ...what }, call) => (token === undefined ? preview(call, what) : apply(call, token, what)),
 });
 
