@@ -7,7 +7,8 @@ import { LIMITS } from "../../src/mcp/http/app.ts";
 import { isLoopback, listen, SOCKET } from "../../src/mcp/http/listen.ts";
 import { serveHttp } from "../../src/mcp/http/serve.ts";
 import { localToken } from "../../src/mcp/http/token.ts";
-import { begin, INITIALIZE, small, start } from "./http.ts";
+import { begin, INITIALIZE, small } from "./http.ts";
+import { start } from "./started.ts";
 
 const ANN = { ann: {} };
 

@@ -7,7 +7,6 @@ import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { inputRequired, inputResponse, McpServer } from "@modelcontextprotocol/server";
-import { onTestFinished } from "vitest";
 import * as z from "zod";
 import { LIMITS, type AppLimits } from "../../src/mcp/http/app.ts";
 import type { Grant } from "../../src/mcp/http/gate.ts";
@@ -27,6 +26,8 @@ export interface Started extends Serving {
   readonly modern: (method: string, params?: object, more?: Partial<Asked>) => Promise<Answered>;
   /** A JSON-RPC request as clients of `initialize` make it. */
   readonly legacy: (method: string, params?: object, more?: Partial<Asked>) => Promise<Answered>;
+  /** Ends it, and waits for nothing that runs. */
+  readonly remove: () => Promise<void>;
 }
 
 export interface Asked {
@@ -37,6 +38,8 @@ export interface Asked {
   readonly body?: unknown;
   /** "" for none. */
   readonly token?: string;
+  /** Milliseconds after which an answer that is a stream is taken as it is; without, its end is waited for. */
+  readonly patience?: number;
 }
 
 export interface Answered {
@@ -55,16 +58,9 @@ export interface Starting {
   readonly clock?: () => number;
 }
 
-/** In a test, ends with it. */
-export async function start(starting: Starting = {}): Promise<Started> {
-  const started = await startHttp(starting);
-  onTestFinished(started.remove);
-  return started;
-}
-
 export const RESOURCE = new URL("http://127.0.0.1/mcp");
 
-export async function startHttp({ factory = small, tokens, limits = {}, clock = Date.now }: Starting = {}): Promise<Started & { readonly remove: () => Promise<void> }> {
+export async function startHttp({ factory = small, tokens, limits = {}, clock = Date.now }: Starting = {}): Promise<Started> {
   const home = mkdtempSync(join(tmpdir(), "tidemark-http-"));
   const trouble: unknown[] = [];
   let made = 0;
@@ -129,17 +125,20 @@ export async function begin({ legacy: asks }: Started, token: string): Promise<R
   return { "mcp-session-id": String(headers["mcp-session-id"]), "mcp-protocol-version": "2025-11-25" };
 }
 
-export function send(port: number, { method = "GET", path = "/mcp", headers = {}, body, token = "" }: Asked): Promise<Answered> {
+export function send(port: number, { method = "GET", path = "/mcp", headers = {}, body, token = "", patience }: Asked): Promise<Answered> {
   const text = body === undefined || typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body);
   return new Promise((resolve, reject) => {
     const asking = httpRequest({ host: "127.0.0.1", port, method, path, agent: false, headers: { ...(token === "" ? {} : { authorization: `Bearer ${token}` }), ...(text === undefined ? {} : { "content-length": Buffer.byteLength(text) }), ...headers } }, (response) => {
       const parts: Buffer[] = [];
-      response.on("data", (part: Buffer) => parts.push(part));
-      response.on("error", reject);
-      response.on("end", () => {
+      const finish = (): void => {
         const said = Buffer.concat(parts).toString("utf8");
         resolve({ status: response.statusCode!, headers: response.headers, text: said, message: messageIn(said) });
-      });
+        response.destroy();
+      };
+      if (patience !== undefined && response.headers["content-type"] === "text/event-stream") setTimeout(finish, patience);
+      response.on("data", (part: Buffer) => parts.push(part));
+      response.on("error", reject);
+      response.on("end", finish);
     });
     asking.on("error", reject);
     asking.end(text);
@@ -149,8 +148,11 @@ export function send(port: number, { method = "GET", path = "/mcp", headers = {}
 /** JSON, or the data of events of which the last that is JSON counts. */
 function messageIn(text: string): any {
   const data = text.startsWith("{") || text.startsWith("[") ? [text] : text.split("\n").filter((line) => line.startsWith("data: ")).map((line) => line.slice(6));
-  const last = data.filter((each) => each.startsWith("{") || each.startsWith("[")).at(-1);
-  return last === undefined ? undefined : JSON.parse(last);
+  try {
+    return JSON.parse(data.filter((each) => each.startsWith("{") || each.startsWith("[")).at(-1) ?? "");
+  } catch {
+    return undefined;
+  }
 }
 
 /** Tools that each take another scope, one that asks, one that takes its time, one that breaks; and a text for each caller. */

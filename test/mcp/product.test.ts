@@ -5,8 +5,9 @@ import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { SCOPES } from "../../src/mcp/scopes.ts";
 import { mcpServers, TOOLS } from "../../src/mcp/server.ts";
-import { start, type Answered, type Started } from "./http.ts";
+import { type Answered, type Started } from "./http.ts";
 import { servingIn } from "./serving.ts";
+import { start } from "./started.ts";
 
 const CALLERS = { ann: {}, bob: {}, reader: { scopes: ["tidemark:read"] }, writer: { scopes: ["tidemark:write"] }, restorer: { scopes: ["tidemark:restore"] } };
 

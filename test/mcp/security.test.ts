@@ -14,7 +14,8 @@ import { request as httpRequest } from "node:http";
 import { networkInterfaces } from "node:os";
 import { describe, expect, test } from "vitest";
 import { localToken } from "../../src/mcp/http/token.ts";
-import { begin, INITIALIZE, legacy, modern, RESOURCE, start, type Answered, type Started } from "./http.ts";
+import { begin, INITIALIZE, legacy, modern, RESOURCE, type Answered, type Started } from "./http.ts";
+import { start } from "./started.ts";
 
 const METADATA = "http://127.0.0.1/.well-known/oauth-protected-resource/mcp";
 const CALLERS = {
