@@ -17,7 +17,7 @@ export const ALLOWED: Readonly<Record<string, readonly string[]>> = {
   memory: ["base", "event", "session"],
   context: ["base", "event", "session", "memory"],
   checkpoint: ["base"],
-  // Clients of what the user has named: the one room with a network, which knows nothing of the log.
+  // Clients of what the user has named: the one room that calls a network, which knows nothing of the log.
   models: ["base"],
   store: ["base", "event", "session/summary.ts (types)", "session/trace.ts (types)", "checkpoint/model.ts (types)"],
   agents: ["base", "event"],
