@@ -3,7 +3,8 @@
  *
  * Everything is as in `tidemark serve`: guards, token, limits, both eras. The suite cannot send a token, so it speaks to a
  * proxy on this machine that adds it and leaves everything else as it is. Scenarios that call tools by name find those of
- * fixtures.ts beside the product's own; those that need none are run against the product as it is, too. Fails on any check
+ * fixtures.ts beside the product's own; those that need none are run against the product as it is, too, and so
+ * is the client of the older SDK. Fails on any check
  * of a required scenario that fails, and when other scenarios were run than the revision requires.
  */
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
@@ -16,10 +17,10 @@ import { McpServer } from "@modelcontextprotocol/server";
 import type { Factory } from "../../src/mcp/http/principals.ts";
 import { serveHttp } from "../../src/mcp/http/serve.ts";
 import { localToken } from "../../src/mcp/http/token.ts";
-import { mcpServers } from "../../src/mcp/server.ts";
+import { mcpServers, TOOLS } from "../../src/mcp/server.ts";
 import { servingIn } from "../mcp/serving.ts";
 import { registerFixtures, requestState } from "./fixtures.ts";
-import { installSuite, runSuite, type Scenario } from "./suite.ts";
+import { installSuite, runOlderClient, runSuite, type Scenario } from "./suite.ts";
 
 /** How many scenarios each revision requires of a server: a run of fewer has left some out. */
 const REQUIRED = { "2026-07-28": 37, "2025-11-25": 30 } as const;
@@ -50,7 +51,10 @@ try {
     });
     wrong += tell(`${revision}, what needs no fixtures, the product as it is`, product, GENERIC[revision].length);
   }
-  process.exitCode = wrong === 0 ? 0 : 1;
+  const older = await against(plain, (url) => runOlderClient(suite, url));
+  const holds = older.tools.join(" ") === TOOLS.map(({ name }) => name).join(" ") && older.recalled.includes("The older client was here.");
+  console.log(`the client of SDK 1.32.2: ${holds ? `${older.tools.length} tools listed, remember and recall answered` : `FAILED ${JSON.stringify(older)}`}`);
+  process.exitCode = wrong === 0 && holds ? 0 : 1;
 } finally {
   if (values.keep === undefined) rmSync(folder, { recursive: true, force: true });
 }

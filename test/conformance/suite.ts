@@ -56,6 +56,15 @@ export async function runSuite(suite: string, args: readonly string[], out: stri
   });
 }
 
+/** What the older SDK's client (client-v1.mjs) got of a server. */
+export function runOlderClient(suite: string, url: string): Promise<{ readonly tools: readonly string[]; readonly remembered: string; readonly recalled: string }> {
+  const script = join(suite, "client-v1.mjs");
+  copyFileSync(join(HERE, "client-v1.mjs"), script);
+  return new Promise((done, failed) => {
+    execFile(nodeFor(suite), [script, url], { cwd: suite }, (error, stdout) => (error === null ? done(JSON.parse(stdout)) : failed(error)));
+  });
+}
+
 function nodeFor(suite: string): string {
   if (Number(process.versions.node.split(".")[0]) >= 22) return process.execPath;
   const { platform, arch } = process;
