@@ -4,10 +4,9 @@
  */
 import {
   acceptedContent, CLIENT_CAPABILITIES_META_KEY, completable, createRequestStateCodec, inputRequired, inputResponse, ResourceTemplate,
-  type CallToolResult, type InputRequests, type InputRequiredResult, type McpServer, type ServerContext,
+  type CallToolResult, type InputRequests, type InputRequiredResult, type McpServer, type ServerContext, type ServerEvent,
 } from "@modelcontextprotocol/server";
 import * as z from "zod";
-import type { Publish } from "../../src/mcp/notices.ts";
 
 /** One red pixel, and a tenth of a second of nothing. */
 const PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC";
@@ -27,13 +26,13 @@ const states = createRequestStateCodec<{ readonly step: number }>({ key: crypto.
 /** What comes back from the client is held to the signature that it was given with, before any tool sees it. */
 export const requestState = { verify: states.verify };
 
-export function registerFixtures(server: McpServer, publish: Publish): void {
+export function registerFixtures(server: McpServer, tell: (event: ServerEvent) => void): void {
   server.server.registerCapabilities({ logging: {}, completions: {}, resources: { subscribe: true, listChanged: true }, prompts: { listChanged: true }, tools: { listChanged: true } });
   contents(server);
   reports(server);
   questions(server);
   rounds(server);
-  changes(server, publish);
+  changes(server, tell);
   resources(server);
   prompts(server);
 }
@@ -172,13 +171,13 @@ function rounds(server: McpServer): void {
   });
 }
 
-function changes(server: McpServer, publish: Publish): void {
+function changes(server: McpServer, tell: (event: ServerEvent) => void): void {
   server.registerTool("test_trigger_tool_change", { description: "Says that the list of tools has changed", inputSchema: NOTHING }, () => {
-    publish({ kind: "tools_list_changed" });
+    tell({ kind: "tools_list_changed" });
     return text("said");
   });
   server.registerTool("test_trigger_prompt_change", { description: "Says that the list of prompts has changed", inputSchema: NOTHING }, () => {
-    publish({ kind: "prompts_list_changed" });
+    tell({ kind: "prompts_list_changed" });
     return text("said");
   });
 }

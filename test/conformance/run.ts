@@ -13,11 +13,12 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import { McpServer } from "@modelcontextprotocol/server";
-import type { Factory } from "../../src/mcp/http/principals.ts";
+import { McpServer, type McpServerFactory } from "@modelcontextprotocol/server";
 import { serveHttp } from "../../src/mcp/http/serve.ts";
 import { localToken } from "../../src/mcp/http/token.ts";
 import { mcpServers, TOOLS } from "../../src/mcp/server.ts";
+import type { Serving } from "../../src/mcp/serving.ts";
+import { Board } from "../mcp/http.ts";
 import { servingIn } from "../mcp/serving.ts";
 import { registerFixtures, requestState } from "./fixtures.ts";
 import { installSuite, runOlderClient, runSuite, type Scenario } from "./suite.ts";
@@ -70,19 +71,19 @@ function tell(title: string, scenarios: readonly Scenario[], expected: number): 
   return failed.length + (scenarios.length === expected ? 0 : 1);
 }
 
-type Product = (serving: Parameters<typeof mcpServers>[0]) => Factory;
+type Product = (serving: Serving, board: Board) => McpServerFactory;
 
-function plain(serving: Parameters<typeof mcpServers>[0]): Factory {
+function plain(serving: Serving): McpServerFactory {
   return mcpServers(serving);
 }
 
 /** The product's servers with the fixtures in them. */
-function fitted(serving: Parameters<typeof mcpServers>[0]): Factory {
+function fitted(serving: Serving, board: Board): McpServerFactory {
   const servers = mcpServers(serving, { requestState });
-  return async (context, publish) => {
+  return async (context) => {
     const server = await servers(context);
     if (!(server instanceof McpServer)) throw new TypeError("the product's server has no tools to add to");
-    registerFixtures(server, publish);
+    registerFixtures(server, (event) => board.tell(undefined, event));
     return server;
   };
 }
@@ -91,7 +92,8 @@ async function against<T>(product: Product, what: (url: string) => Promise<T>): 
   const trouble: unknown[] = [];
   const onTrouble = (error: unknown): void => void trouble.push(error);
   const world = await servingIn(mkdtempSync(join(folder, "world-")), onTrouble);
-  const served = await serveHttp({ host: "127.0.0.1", port: 0, home: world.serving.home, factory: product(world.serving), unique: () => crypto.randomUUID(), clock: Date.now, onTrouble });
+  const board = new Board();
+  const served = await serveHttp({ host: "127.0.0.1", port: 0, home: world.serving.home, factory: product(world.serving, board), news: board.news, unique: () => crypto.randomUUID(), clock: Date.now, onTrouble });
   const proxy = await proxyTo(served.port, localToken(world.serving.home, () => ""));
   try {
     return await what(proxy.url);

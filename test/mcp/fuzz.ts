@@ -8,14 +8,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { inputRequired, inputResponse, McpServer } from "@modelcontextprotocol/server";
+import { inputRequired, inputResponse, McpServer, type McpServerFactory } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { LIMITS } from "../../src/mcp/http/app.ts";
 import { SOCKET } from "../../src/mcp/http/listen.ts";
-import type { Factory } from "../../src/mcp/http/principals.ts";
 import { mcpServers, TOOLS } from "../../src/mcp/server.ts";
 import { chanceOf, type Chance } from "../fuzz/chance.ts";
-import { INITIALIZE, legacy, modern, RESOURCE, startHttp, type Answered, type Asked, type Started } from "./http.ts";
+import { Board, INITIALIZE, legacy, modern, RESOURCE, startHttp, type Answered, type Asked, type Started } from "./http.ts";
 import { servingIn } from "./serving.ts";
 
 /** Everybody who has a token. What belongs to a principal is marked with `of-<name>`. */
@@ -51,8 +50,10 @@ export async function fuzzHttp({ seed, requests, atOnce = 8 }: { readonly seed: 
   const folder = mkdtempSync(join(tmpdir(), "tidemark-fuzz-"));
   const trouble: unknown[] = [];
   const world = await servingIn(folder, (error) => void trouble.push(error));
+  const board = new Board();
   const server = await startHttp({
-    factory: marked(mcpServers(world.serving)),
+    factory: marked(mcpServers(world.serving), board),
+    news: board.news,
     tokens: TOKENS,
     limits: { rate: { burst: 1e9, perSecond: 1e9 }, strangers: { burst: 1e9, perSecond: 1e9 }, bodyBytes: 64 * 1024, sessions: { ...LIMITS.sessions, sessions: 16 }, socket: { ...SOCKET, headers: 2000, request: 3000, every: 100 } },
   });
@@ -77,15 +78,15 @@ export async function fuzzHttp({ seed, requests, atOnce = 8 }: { readonly seed: 
 }
 
 /** The product's servers, with tools and notices that are marked with whose they are. */
-function marked(product: ReturnType<typeof mcpServers>): Factory {
-  return async (context, publish) => {
+function marked(product: McpServerFactory, board: Board): McpServerFactory {
+  return async (context) => {
     const server = await product(context);
     if (!(server instanceof McpServer)) throw new TypeError("the product's server has no tools to add to");
     const mark = `of-${context.authInfo?.clientId}`;
-    server.server.registerCapabilities({ resources: { subscribe: true, listChanged: true }, tools: { listChanged: true } });
+    server.server.registerCapabilities({ resources: { subscribe: true, listChanged: true } });
     server.registerTool("mine", { inputSchema: z.object({}) }, () => ({ content: [{ type: "text", text: mark }] }));
     server.registerTool("tell", { inputSchema: z.object({}) }, () => {
-      publish({ kind: "resource_updated", uri: "fuzz://all", params: { mark } });
+      board.tell(context.authInfo?.clientId, { kind: "resource_updated", uri: "fuzz://all", params: { mark } });
       return { content: [{ type: "text", text: "told" }] };
     });
     server.registerTool("question", { inputSchema: z.object({}) }, (_, { mcpReq }) => {

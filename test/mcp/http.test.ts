@@ -7,7 +7,7 @@ import { LIMITS } from "../../src/mcp/http/app.ts";
 import { isLoopback, listen, SOCKET } from "../../src/mcp/http/listen.ts";
 import { serveHttp } from "../../src/mcp/http/serve.ts";
 import { localToken } from "../../src/mcp/http/token.ts";
-import { begin, INITIALIZE, small } from "./http.ts";
+import { begin, Board, INITIALIZE, small } from "./http.ts";
 import { start } from "./started.ts";
 
 const ANN = { ann: {} };
@@ -196,38 +196,32 @@ describe("slow peers", () => {
 });
 
 describe("news", () => {
-  test("reach the caller that they are for, in both eras, and nobody else", async () => {
-    const server = await start({ tokens: { ann: {}, bob: {} } });
-    const heardBy = async (token: string) => {
+  test("reach the caller that they are for and nobody else, and are asked for only while somebody listens", async () => {
+    const board = new Board();
+    const server = await start({ tokens: { ann: {}, bob: {} }, factory: small(board), news: board.news });
+    const listen = (token: string, signal?: AbortSignal) => {
       const { body, headers } = listening("small://mine");
-      const listened = await fetch(`http://127.0.0.1:${server.port}/mcp`, { method: "POST", headers: { ...headers, authorization: `Bearer ${token}` }, body: JSON.stringify(body) });
-      const session = await begin(server, token);
-      await server.legacy("resources/subscribe", { uri: "small://mine" }, { token, headers: session });
-      const stream = await fetch(`http://127.0.0.1:${server.port}/mcp`, { headers: { ...session, authorization: `Bearer ${token}`, accept: "text/event-stream" } });
-      return Promise.all([listened.text(), stream.text()]);
+      return fetch(`http://127.0.0.1:${server.port}/mcp`, { method: "POST", headers: { ...headers, authorization: `Bearer ${token}` }, body: JSON.stringify(body), ...(signal === undefined ? {} : { signal }) });
     };
-    const heard = [heardBy("ann"), heardBy("bob")] as const;
-    await new Promise((done) => setTimeout(done, 300));
+    expect(board.listeners).toBe(0);
+    const [ann, bob] = [await listen("ann"), await listen("bob")];
     await server.modern("tools/call", { name: "change", arguments: {} }, { token: "ann" });
-    await new Promise((done) => setTimeout(done, 100));
+    expect(board.listeners).toBe(2);
     await server.stop();
-    const [[listened, stream], others] = [await heard[0], await heard[1]];
-    expect(listened.match(/"method":"[^"]*"/g)).toEqual(['"method":"notifications/subscriptions/acknowledged"', '"method":"notifications/resources/updated"']);
-    expect(stream.match(/"method":"[^"]*"/g)).toEqual(['"method":"notifications/resources/updated"', '"method":"notifications/resources/list_changed"']);
-    expect(others.join("")).not.toMatch(/updated|list_changed/);
-    expect(server.trouble).toEqual([]);
+    expect((await ann.text()).match(/"method":"[^"]*"/g)).toEqual(['"method":"notifications/subscriptions/acknowledged"', '"method":"notifications/resources/updated"']);
+    expect((await bob.text()).match(/"method":"[^"]*"/g)).toEqual(['"method":"notifications/subscriptions/acknowledged"']);
+    expect([board.listeners, server.trouble]).toEqual([0, []]);
   });
 
-  test("of what was not subscribed to, or no longer is, nothing is heard", async () => {
-    const server = await start({ tokens: ANN });
-    const session = await begin(server, "ann");
-    await server.legacy("resources/subscribe", { uri: "small://mine" }, { token: "ann", headers: session });
-    await server.legacy("resources/unsubscribe", { uri: "small://mine" }, { token: "ann", headers: session });
-    await server.legacy("resources/subscribe", { uri: "small://other" }, { token: "ann", headers: session });
-    const stream = await fetch(`http://127.0.0.1:${server.port}/mcp`, { headers: { ...session, authorization: "Bearer ann", accept: "text/event-stream" } });
-    await server.modern("tools/call", { name: "change", arguments: {} }, { token: "ann" });
-    await server.stop();
-    expect((await stream.text()).match(/"method":"[^"]*"/g)).toEqual(['"method":"notifications/resources/list_changed"']);
+  test("a client that is gone listens no more", async () => {
+    const board = new Board();
+    const server = await start({ tokens: ANN, factory: small(board), news: board.news });
+    const gone = new AbortController();
+    const { body, headers } = listening("small://mine");
+    await fetch(`http://127.0.0.1:${server.port}/mcp`, { method: "POST", headers: { ...headers, authorization: "Bearer ann" }, body: JSON.stringify(body), signal: gone.signal });
+    expect(board.listeners).toBe(1);
+    gone.abort();
+    await expect.poll(() => board.listeners).toBe(0);
   });
 });
 
@@ -278,13 +272,13 @@ describe("where it listens", () => {
   });
 
   test("an address that others reach is refused without authorization, before anything is opened", async () => {
-    const settings = { port: 0, home: "/nonesuch", factory: small, unique: () => "", clock: Date.now, onTrouble: () => {} };
+    const settings = { port: 0, home: "/nonesuch", factory: small(), news: () => () => {}, unique: () => "", clock: Date.now, onTrouble: () => {} };
     for (const host of ["0.0.0.0", "::", "192.168.1.2"]) await expect(serveHttp({ ...settings, host })).rejects.toMatchObject({ code: "ADDRESS_REFUSED" });
   });
 
   test("a port in use, and an address that is not of this machine, are said to be so", async () => {
     const server = await start();
-    const settings = { home: server.home, factory: small, unique: () => "", clock: Date.now, onTrouble: () => {} };
+    const settings = { home: server.home, factory: small(), news: () => () => {}, unique: () => "", clock: Date.now, onTrouble: () => {} };
     await expect(serveHttp({ ...settings, host: "127.0.0.1", port: server.port })).rejects.toMatchObject({ code: "ADDRESS_TAKEN", message: expect.stringContaining("another program") });
     await expect(listen({ host: "192.0.2.1", port: 0 }, () => server as never, SOCKET, () => {})).rejects.toMatchObject({ code: "ADDRESS_TAKEN" });
   });

@@ -6,12 +6,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { request as httpRequest, type IncomingHttpHeaders } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { inputRequired, inputResponse, McpServer } from "@modelcontextprotocol/server";
+import { inputRequired, inputResponse, McpServer, type McpServerFactory, type ServerEvent } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { LIMITS, type AppLimits } from "../../src/mcp/http/app.ts";
 import type { Grant } from "../../src/mcp/http/gate.ts";
 import { SOCKET, type SocketLimits } from "../../src/mcp/http/listen.ts";
-import type { Factory } from "../../src/mcp/http/principals.ts";
+import type { News } from "../../src/mcp/http/news.ts";
 import { serveHttp, type Serving } from "../../src/mcp/http/serve.ts";
 import { SCOPES, takes } from "../../src/mcp/scopes.ts";
 
@@ -51,7 +51,8 @@ export interface Answered {
 }
 
 export interface Starting {
-  readonly factory?: Factory;
+  readonly factory?: McpServerFactory;
+  readonly news?: News;
   /** Token → what it is good for; without, the server has the token of this machine. */
   readonly tokens?: Readonly<Record<string, Partial<Grant>>>;
   readonly limits?: { readonly [K in keyof Limits]?: Limits[K] };
@@ -60,15 +61,17 @@ export interface Starting {
 
 export const RESOURCE = new URL("http://127.0.0.1/mcp");
 
-export async function startHttp({ factory = small, tokens, limits = {}, clock = Date.now }: Starting = {}): Promise<Started> {
+export async function startHttp({ news, factory, tokens, limits = {}, clock = Date.now }: Starting = {}): Promise<Started> {
   const home = mkdtempSync(join(tmpdir(), "tidemark-http-"));
   const trouble: unknown[] = [];
+  const board = new Board();
   let made = 0;
   const server = await serveHttp({
     host: "127.0.0.1",
     port: 0,
     home,
-    factory,
+    factory: factory ?? small(board),
+    news: news ?? board.news,
     unique: () => `unique-word-number-${String(++made).padStart(16, "0")}`,
     clock,
     onTrouble: (error) => void trouble.push(error),
@@ -155,8 +158,27 @@ function messageIn(text: string): any {
   }
 }
 
+/** Where news are put up, for one principal or for all. */
+export class Board {
+  readonly #listeners = new Set<readonly [string, (event: ServerEvent) => void]>();
+
+  readonly news: News = (principal, tell) => {
+    const entry = [principal, tell] as const;
+    this.#listeners.add(entry);
+    return () => void this.#listeners.delete(entry);
+  };
+
+  get listeners(): number {
+    return this.#listeners.size;
+  }
+
+  tell(principal: string | undefined, event: ServerEvent): void {
+    for (const [name, tell] of this.#listeners) if (principal === undefined || principal === name) tell(event);
+  }
+}
+
 /** Tools that each take another scope, one that asks, one that takes its time, one that breaks; and a text for each caller. */
-export const small: Factory = ({ authInfo }, publish) => {
+export const small = (board = new Board()): McpServerFactory => ({ authInfo }) => {
   const server = new McpServer({ name: "small", version: "1" }, { capabilities: { resources: { subscribe: true, listChanged: true } } });
   const said = (text: string) => ({ content: [{ type: "text" as const, text }] });
   for (const [name, scope] of [["look", "tidemark:read"], ["keep", "tidemark:write"], ["put_back", "tidemark:restore"], ["erase", "tidemark:admin"]] as const)
@@ -171,8 +193,8 @@ export const small: Factory = ({ authInfo }, publish) => {
     return inputRequired({ inputRequests: { go: inputRequired.elicit({ message: "Go on?", requestedSchema: { type: "object", properties: { yes: { type: "boolean" } } } }) } });
   });
   server.registerTool("change", { inputSchema: z.strictObject({}) }, () => {
-    publish({ kind: "resource_updated", uri: "small://mine" });
-    publish({ kind: "resources_list_changed" });
+    board.tell(authInfo?.clientId, { kind: "resource_updated", uri: "small://mine" });
+    board.tell(authInfo?.clientId, { kind: "resources_list_changed" });
     return said("changed");
   });
   server.registerTool("break", { inputSchema: z.strictObject({}) }, () => {

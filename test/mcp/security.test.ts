@@ -156,7 +156,7 @@ describe("authorization", () => {
   test("where it cannot be said whether a token is good, nobody is let in", async () => {
     const { serveHttp } = await import("../../src/mcp/http/serve.ts");
     const trouble: unknown[] = [];
-    const settings = { host: "127.0.0.1", port: 0, home: "/nonesuch", unique: () => "u", clock: Date.now, onTrouble: (error: unknown) => void trouble.push(error), factory: () => Promise.reject(new Error("not to be called")) };
+    const settings = { host: "127.0.0.1", port: 0, home: "/nonesuch", unique: () => "u", news: () => () => {}, clock: Date.now, onTrouble: (error: unknown) => void trouble.push(error), factory: () => Promise.reject(new Error("not to be called")) };
     const server = await serveHttp({ ...settings, authorization: { resource: RESOURCE, issuers: [], verify: () => Promise.reject(new Error("the directory is down: secret-host")) } });
     const response = await fetch(`http://127.0.0.1:${server.port}/mcp`, { method: "POST", headers: { authorization: "Bearer x", "content-type": "application/json" }, body: "{}" });
     expect(response.status).toBe(500);

@@ -5,12 +5,12 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { toWebRequest } from "@modelcontextprotocol/node";
-import { isInitializeRequest, isJsonContentType, isLegacyRequest, validateHostHeader, validateOriginHeader, type AuthInfo } from "@modelcontextprotocol/server";
+import { isInitializeRequest, isJsonContentType, isLegacyRequest, validateHostHeader, validateOriginHeader, type AuthInfo, type McpServerFactory } from "@modelcontextprotocol/server";
 import { forward, refuse, sendJson } from "./answers.ts";
 import { readBody } from "./body.ts";
 import { admit, type Gate } from "./gate.ts";
 import { metadataOf, metadataUrl } from "./metadata.ts";
-import { Principals, type Factory, type Principal, type PrincipalLimits, type PrincipalSettings } from "./principals.ts";
+import { Principals, type Principal, type PrincipalLimits, type PrincipalSettings } from "./principals.ts";
 import { take, type Bucket, type Rate } from "./rate.ts";
 
 export interface AppLimits extends PrincipalLimits {
@@ -185,10 +185,10 @@ export class App {
 }
 
 /** Of a server that cannot be made the client is told nothing more than that; here it is known why. */
-function reporting({ factory, onTrouble }: AppSettings): Factory {
-  return async (context, publish) => {
+function reporting({ factory, onTrouble }: AppSettings): McpServerFactory {
+  return async (context) => {
     try {
-      return await factory(context, publish);
+      return await factory(context);
     } catch (error) {
       onTrouble(error);
       throw error;

@@ -4,8 +4,8 @@
  * another is not a matter of a check that could be forgotten.
  */
 import { toNodeHandler, type NodeMcpRequestHandler } from "@modelcontextprotocol/node";
-import { createMcpHandler, InMemoryServerEventBus, type McpHttpHandler, type McpRequestContext, type McpServerFactory } from "@modelcontextprotocol/server";
-import type { Publish } from "../notices.ts";
+import { createMcpHandler, type McpHttpHandler } from "@modelcontextprotocol/server";
+import { NewsBus, type News } from "./news.ts";
 import { take, type Bucket, type Rate } from "./rate.ts";
 import { Sessions, type SessionLimits, type SessionSettings } from "./sessions.ts";
 
@@ -17,10 +17,10 @@ export interface PrincipalLimits {
   readonly bodyBytes: number;
 }
 
-/** `publish` brings news to the caller that the server is made for, and to nobody else. */
-export type Factory = (context: McpRequestContext, publish: Publish) => ReturnType<McpServerFactory>;
-
-export type PrincipalSettings = Omit<SessionSettings, "limits" | "factory" | "bus"> & { readonly factory: Factory; readonly limits: PrincipalLimits };
+export interface PrincipalSettings extends Omit<SessionSettings, "limits"> {
+  readonly news: News;
+  readonly limits: PrincipalLimits;
+}
 
 export class Principal {
   readonly sessions: Sessions;
@@ -32,13 +32,12 @@ export class Principal {
   open = 0;
   used: number;
 
-  constructor(settings: PrincipalSettings) {
-    const { limits, clock, onTrouble } = settings;
-    const bus = new InMemoryServerEventBus(onTrouble);
-    const factory: McpServerFactory = (context) => settings.factory(context, (event) => bus.publish(event));
+  constructor(name: string, settings: PrincipalSettings) {
+    const { factory, news, limits, clock, onTrouble } = settings;
+    const bus = new NewsBus((tell) => news(name, tell), onTrouble);
     this.#settings = settings;
     this.used = clock();
-    this.sessions = new Sessions({ ...settings, factory, bus, limits: limits.sessions });
+    this.sessions = new Sessions({ ...settings, limits: limits.sessions });
     // Without a session a client of the older era is served, too, request by request. What the SDK would report are mistakes
     // of clients, in their words: they have been told, and it would let them fill a terminal.
     this.#handler = createMcpHandler(factory, { legacy: "stateless", bus, maxSubscriptions: limits.subscriptions, maxRequestBodySize: limits.bodyBytes });
@@ -70,7 +69,7 @@ export class Principals {
     const known = this.#all.get(name);
     if (known !== undefined) return known;
     if (this.#all.size >= this.#settings.limits.principals && !this.#forgetIdle()) return undefined;
-    const made = new Principal(this.#settings);
+    const made = new Principal(name, this.#settings);
     this.#all.set(name, made);
     return made;
   }

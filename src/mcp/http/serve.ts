@@ -17,7 +17,7 @@ export interface Authorization {
   readonly resource: URL;
 }
 
-export interface ServeSettings extends Pick<AppSettings, "factory" | "unique" | "clock" | "onTrouble"> {
+export interface ServeSettings extends Pick<AppSettings, "factory" | "news" | "unique" | "clock" | "onTrouble"> {
   readonly host: string;
   /** 0 for any that is free. */
   readonly port: number;
@@ -34,7 +34,7 @@ export interface Serving extends Listening {
 
 /** Refused: ADDRESS_REFUSED, ADDRESS_TAKEN, TOKEN_EXPOSED. */
 export async function serveHttp(settings: ServeSettings): Promise<Serving> {
-  const { host, port, home, authorization, limits = { ...LIMITS, socket: SOCKET }, factory, unique, clock, onTrouble } = settings;
+  const { host, port, home, authorization, limits = { ...LIMITS, socket: SOCKET }, factory, news, unique, clock, onTrouble } = settings;
   if (authorization === undefined && !isLoopback(host)) throw new TidemarkError("ADDRESS_REFUSED", `Other machines could reach ${host}, and nothing there would tell one caller from another`);
   const token = authorization === undefined ? localToken(home, unique) : undefined;
   let url = authorization?.resource;
@@ -42,7 +42,7 @@ export async function serveHttp(settings: ServeSettings): Promise<Serving> {
     const own = (url ??= new URL(`http://${host.includes(":") ? `[${host}]` : host}:${bound}/mcp`));
     const verify = token === undefined ? authorization!.verify : verifyLocal(token, own);
     const hosts = isLoopback(host) ? [own.hostname, "localhost", "127.0.0.1", "[::1]"] : [own.hostname];
-    return new App({ factory, unique, clock, onTrouble, limits, hosts, issuers: authorization?.issuers ?? [], gate: { resource: own, verify, onTrouble } });
+    return new App({ factory, news, unique, clock, onTrouble, limits, hosts, issuers: authorization?.issuers ?? [], gate: { resource: own, verify, onTrouble } });
   }, limits.socket, onTrouble);
   return { ...listening, url: url! };
 }

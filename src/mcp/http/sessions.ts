@@ -6,8 +6,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { NodeStreamableHTTPServerTransport } from "@modelcontextprotocol/node";
-import { McpServer, type AuthInfo, type McpServerFactory, type ServerEventBus } from "@modelcontextprotocol/server";
-import { tellOfChanges } from "../notices.ts";
+import type { AuthInfo, McpServerFactory } from "@modelcontextprotocol/server";
 import { RecentEvents, type EventLimits } from "./events.ts";
 
 export interface SessionLimits {
@@ -21,8 +20,6 @@ export interface SessionLimits {
 
 export interface SessionSettings {
   readonly factory: McpServerFactory;
-  /** News for this principal. */
-  readonly bus: ServerEventBus;
   readonly limits: SessionLimits;
   /** A word that nobody can guess. */
   readonly unique: () => string;
@@ -67,9 +64,8 @@ export class Sessions {
 
   /** Answers `initialize`. */
   async begin(exchange: Exchange): Promise<void> {
-    const { factory, bus, limits, unique, clock, onTrouble } = this.#settings;
+    const { factory, limits, unique, clock } = this.#settings;
     const server = await factory({ era: "legacy", authInfo: exchange.request.auth });
-    const quiet = tellOfChanges(server instanceof McpServer ? server.server : server, bus, onTrouble);
     let known: string | undefined;
     const transport = new NodeStreamableHTTPServerTransport({
       sessionIdGenerator: unique,
@@ -80,20 +76,13 @@ export class Sessions {
         this.#makeRoom();
         this.#all.set(id, session);
       },
-      onsessionclosed: (id) => {
-        quiet();
-        this.#all.delete(id);
-      },
+      onsessionclosed: (id) => void this.#all.delete(id),
     });
-    const close = (): Promise<void> => {
-      quiet();
-      return server.close();
-    };
-    const session: Session = { transport, open: 0, used: clock(), close };
+    const session: Session = { transport, open: 0, used: clock(), close: () => server.close() };
     await server.connect(transport);
     await this.#answer(session, exchange);
     // It was no proper `initialize`, and was refused.
-    if (known === undefined) await close();
+    if (known === undefined) await server.close();
   }
 
   /** Ends what was not used for too long. */
