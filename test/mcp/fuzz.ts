@@ -59,6 +59,10 @@ export async function fuzzHttp({ seed, requests, atOnce = 8 }: { readonly seed: 
   });
   const unhandled = (error: unknown): void => void trouble.push(error);
   process.on("unhandledRejection", unhandled);
+  // Libraries below may print what a client did; what is printed is the shell's to decide.
+  const printing = ["log", "info", "warn", "error"] as const;
+  const before = printing.map((name) => console[name]);
+  for (const name of printing) console[name] = (...words: unknown[]) => void trouble.push(new Error(`printed: ${words.map(String).join(" ")}`));
   try {
     const run = new Run(server, chanceOf(seed), [folder, world.serving.cwd]);
     await run.watch();
@@ -71,6 +75,7 @@ export async function fuzzHttp({ seed, requests, atOnce = 8 }: { readonly seed: 
     throw new Error(`seed ${seed}: ${(error as Error).message}`, { cause: error });
   } finally {
     process.off("unhandledRejection", unhandled);
+    for (const [i, name] of printing.entries()) console[name] = before[i]!;
     await server.remove();
     await world.close();
     rmSync(folder, { recursive: true, force: true });
