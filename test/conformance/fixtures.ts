@@ -27,7 +27,7 @@ const states = createRequestStateCodec<{ readonly step: number }>({ key: crypto.
 export const requestState = { verify: states.verify };
 
 export function registerFixtures(server: McpServer, tell: (event: ServerEvent) => void): void {
-  server.server.registerCapabilities({ logging: {}, completions: {}, resources: { subscribe: true, listChanged: true }, prompts: { listChanged: true }, tools: { listChanged: true } });
+  server.server.registerCapabilities({ logging: {} });
   contents(server);
   reports(server);
   questions(server);

@@ -79,7 +79,7 @@ function plain(serving: Serving): McpServerFactory {
 
 /** The product's servers with the fixtures in them. */
 function fitted(serving: Serving, board: Board): McpServerFactory {
-  const servers = mcpServers(serving, { requestState });
+  const servers = mcpServers(serving, undefined, { requestState });
   return async (context) => {
     const server = await servers(context);
     if (!(server instanceof McpServer)) throw new TypeError("the product's server has no tools to add to");

@@ -106,6 +106,8 @@ function marked(product: McpServerFactory, board: Board): McpServerFactory {
 
 const METHODS = ["initialize", "ping", "tools/list", "tools/call", "resources/list", "resources/read", "resources/subscribe", "resources/unsubscribe", "resources/templates/list", "prompts/list", "prompts/get", "completion/complete", "logging/setLevel", "server/discover", "notifications/initialized", "notifications/cancelled", "notifications/progress", "tasks/get", "sampling/createMessage", "elicitation/create", "rpc.discover", "__proto__", "", "tools/call\u0000"];
 const STRINGS = ["", "x", "of course", "../../../etc/passwd", "\u0000", "\ud800", "𝔘𝔫𝔦", "' OR 1=1 --", "<script>", "${7*7}", "%00%0a", "\u001b[31m", "a".repeat(5000), "tidemark://memory/x", "test://x", "file:///etc/passwd", "__proto__", "constructor", "last tuesday", "-1", "1e309"];
+const URIS = ["fuzz://all", "tidemark://memory/x", "tidemark://session/x", "tidemark://brief/%2Fetc", "tidemark://brief/..", "tidemark://brief/%00", "tidemark://decisions/x", "tidemark://checkpoint/x/diff", "tidemark://nonesuch/x", "tidemark://"];
+const PROMPTS = ["resume", "handoff", "checkpoint", "undo", "standup"];
 const VERSIONS = ["2025-11-25", "2025-06-18", "2025-03-26", "2024-10-07", "2026-07-28", "2099-01-01", "", "x"];
 
 class Run {
@@ -210,7 +212,10 @@ class Run {
 
   #what(): [string, object, Partial<Asked>] {
     const { one, is, below } = this.#chance;
-    const method = is(0.6) ? "tools/call" : one(METHODS);
+    const method = is(0.5) ? "tools/call" : one(METHODS);
+    if (method.startsWith("resources/") && is(0.7)) return [method, { uri: is(0.9) ? one(URIS) : one(STRINGS), ...(is(0.2) ? { cursor: one(STRINGS) } : {}) }, {}];
+    if (method === "prompts/get" && is(0.8)) return [method, { name: one(PROMPTS), ...(is(0.5) ? { arguments: this.#object(2) } : {}) }, {}];
+    if (method === "completion/complete" && is(0.8)) return [method, { ref: is(0.5) ? { type: "ref/prompt", name: one(PROMPTS) } : { type: "ref/resource", uri: one(["tidemark://brief/{project}", "tidemark://session/{id}", "x"]) }, argument: { name: one(["project", "id", "session", "x"]), value: one(STRINGS) } }, {}];
     if (method !== "tools/call") return [method, is(0.5) ? { uri: one(STRINGS), name: one(STRINGS) } : (this.#object(3) as object), {}];
     const name = is(0.95) ? one([...TOOLS.map((each) => each.name), "mine", "tell", "question", "mine"]) : one(STRINGS);
     const args: Record<string, unknown> = {};

@@ -1,7 +1,7 @@
 /** `tidemark serve` on the built command line: what it prints, that it can be used as it says, and how it ends. */
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, readFileSync, statSync } from "node:fs";
+import { chmodSync, readFileSync, realpathSync, statSync } from "node:fs";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { BINARY, place, tidemark, type Place } from "../helpers.ts";
@@ -37,6 +37,16 @@ async function serve(at: Place, args: readonly string[] = []): Promise<Running> 
   return { url: data.url, tokenFile: data.token_file, add: data.add["claude-code"]!, child, out: () => out, err: () => err };
 }
 
+/** What a stream has said when that stands in it. */
+async function until(response: Response, words: string): Promise<string> {
+  let text = "";
+  for await (const part of response.body!.pipeThrough(new TextDecoderStream())) {
+    text += part;
+    if (text.includes(words)) break;
+  }
+  return text;
+}
+
 async function ended({ child }: Running): Promise<number | null> {
   if (child.exitCode === null) await once(child, "exit");
   return child.exitCode;
@@ -53,6 +63,26 @@ describe.each(ERAS)("in the %s era", (era) => {
     expect(JSON.stringify(content)).toContain("Add a greeting and run the check");
     expect(server.err()).toBe("");
   });
+});
+
+test("what another process remembers is told to who listens, in both eras", async () => {
+  const server = await serve(filled);
+  const authorization = `Bearer ${readFileSync(server.tokenFile, "utf8").trim()}`;
+  const uri = `tidemark://brief/${encodeURIComponent(realpathSync(filled.cwd))}`;
+  const common = { authorization, "content-type": "application/json", accept: "application/json, text/event-stream" };
+  const post = (headers: Record<string, string>, method: string, params: object, id: number | undefined = 1) => fetch(server.url, { method: "POST", headers: { ...common, ...headers }, body: JSON.stringify({ jsonrpc: "2.0", ...(id === undefined ? {} : { id }), method, params }) });
+  const _meta = { "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {} };
+  const modern = await post({ "mcp-protocol-version": "2026-07-28", "mcp-method": "subscriptions/listen" }, "subscriptions/listen", { _meta, notifications: { resourceSubscriptions: [uri] } });
+  const begun = await post({}, "initialize", { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "test", version: "1" } });
+  const session = { "mcp-session-id": begun.headers.get("mcp-session-id")!, "mcp-protocol-version": "2025-11-25" };
+  await begun.text();
+  await (await post(session, "resources/subscribe", { uri })).text();
+  const legacy = await fetch(server.url, { headers: { ...common, ...session, accept: "text/event-stream" } });
+  const heard = [modern, legacy].map((response) => until(response, `"uri":"${uri}"`));
+  // The first look only sees how far the log is.
+  await new Promise((done) => setTimeout(done, 500));
+  await tidemark(filled, ["remember", "The gate is blue."]);
+  for (const text of await Promise.all(heard)) expect(text).toContain('"method":"notifications/resources/updated"');
 });
 
 test("the token is printed nowhere, and only its user can read the file", async () => {

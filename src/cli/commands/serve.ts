@@ -25,15 +25,18 @@ made at the first start. Delete the file and start again for another one.`,
   run: async ({ options }, context) => {
     const port = portOf(String(options["port"]));
     const trouble = (error: unknown): void => void process.stderr.write(`tidemark serve: ${(error as Error).message}\n`);
-    const [{ serveHttp }, { tokenFile }, { mcpServers }] = await Promise.all([import("../../mcp/http/serve.ts"), import("../../mcp/http/token.ts"), import("../../mcp/server.ts")]);
+    const [{ serveHttp }, { tokenFile }, { mcpServers }, { Changes }] = await Promise.all([import("../../mcp/http/serve.ts"), import("../../mcp/http/token.ts"), import("../../mcp/server.ts"), import("../../mcp/changes.ts")]);
     // Opened first: what is wrong with it should be said now, and not to the first client.
     await context.store();
+    const serving = servingOf(context, trouble);
+    const changes = new Changes(serving);
     const server = await serveHttp({
       host: String(options["host"]),
       port,
       home: context.home,
-      factory: mcpServers(servingOf(context, trouble)),
-      news: () => () => {},
+      factory: mcpServers(serving, changes),
+      // All that is kept here is the user's own, who is the only one to call.
+      news: (_, tell) => changes.listen({ updated: (uri) => tell({ kind: "resource_updated", uri }), listed: () => tell({ kind: "resources_list_changed" }) }),
       unique: () => randomBytes(32).toString("base64url"),
       clock: Date.now,
       onTrouble: trouble,
