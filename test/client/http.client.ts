@@ -2,35 +2,18 @@
  * `tidemark serve` as the real client uses it: added with the very line that it prints, connected in the client's own
  * health check, and a tool called by the (loopback) model. Without the token the client says that it needs one.
  */
-import { execFile, spawn } from "node:child_process";
+import { execFile } from "node:child_process";
 import { symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { world, type World } from "./client.ts";
+import { world } from "./client.ts";
 import { call, say, story } from "./model.ts";
 import { presentClients } from "./present.ts";
-import { CLI, tidemark } from "./tidemark.ts";
+import { serve } from "./serve.ts";
+import { tidemark } from "./tidemark.ts";
 
 const runFile = promisify(execFile);
-
-interface Served {
-  readonly url: string;
-  /** The line for the client, as it was printed. */
-  readonly add: string;
-}
-
-async function serve(w: World): Promise<Served> {
-  const child = spawn(process.execPath, [CLI, "serve", "--port", "0", "--json"], { cwd: w.repo, env: w.env, stdio: ["ignore", "pipe", "ignore"] });
-  onTestFinished(() => void child.kill());
-  let out = "";
-  for await (const part of child.stdout.iterator({ destroyOnReturn: false })) {
-    out += String(part);
-    if (out.includes("\n")) break;
-  }
-  const { url, add } = JSON.parse(out).data;
-  return { url, add: add["claude-code"] };
-}
 
 for (const client of await presentClients()) {
   describe(client.version, () => {
