@@ -21,6 +21,7 @@ export function servingOf(context: Context, onTrouble: (error: unknown) => void,
     newId: () => randomBytes(12).toString("hex"),
     store: caughtUp,
     checkpoints: () => (hasCheckpoints(home) ? openCheckpointStore(home) : undefined),
+    client: process.ppid,
     running: () => runningSessions(configDir, isAlive),
   };
 }

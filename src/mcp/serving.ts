@@ -35,6 +35,8 @@ export interface Serving {
   readonly checkpoints: () => CheckpointStore | undefined;
   /** Done by the one keeper that a tree has in its process (operations/tree-request.ts). */
   readonly tree: <R extends TreeRequest>(cwd: string, request: R, principal: string) => Promise<TreeReply<R>>;
+  /** The process of the client that started this one, whose session is not another one at work; absent where several call. */
+  readonly client?: number;
   /** Sessions whose client runs now. */
   readonly running: () => TakingUp["running"];
   /** What went wrong and is not the caller's to know. */

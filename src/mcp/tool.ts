@@ -42,8 +42,8 @@ export interface Call extends Caller {
   readonly serving: Serving;
   /** Milliseconds since 1970. */
   readonly now: number;
-  /** What the person said to this call's question; cannot: their client has no way to ask. */
-  readonly consent: "unasked" | "yes" | "no" | "cannot";
+  /** What the person said to this call's question; unanswered: they left it, or nobody is there; cannot: their client has no way to ask. */
+  readonly consent: "unasked" | "yes" | "no" | "unanswered" | "cannot";
 }
 
 export interface Answer {
@@ -84,7 +84,7 @@ export async function answer(each: Tool, input: unknown, caller: Caller, serving
 
 function consentIn({ mcpReq }: ServerContext, canAsk: boolean): Call["consent"] {
   const response = inputResponse(mcpReq.inputResponses, QUESTION);
-  if (response.kind === "elicit") return response.action === "accept" ? "yes" : "no";
+  if (response.kind === "elicit") return response.action === "accept" ? "yes" : response.action === "decline" ? "no" : "unanswered";
   return canAsk ? "unasked" : "cannot";
 }
 

@@ -26,6 +26,8 @@ export interface TakingUp {
   readonly environment: Environment;
   /** Sessions whose client runs now: the one that asks is among them, and is not what it asks about. */
   readonly running: readonly Running[];
+  /** The process of the client that asks, where it is known. */
+  readonly client?: number;
   /** The session to go on from, if it is not the last one here. */
   readonly session?: string;
 }
@@ -45,7 +47,7 @@ export interface TakenUp {
   readonly events: readonly string[];
 }
 
-export async function takeUp(store: Store, { cwd, now, budget, environment, running, session }: TakingUp): Promise<TakenUp> {
+export async function takeUp(store: Store, { cwd, now, budget, environment, running, client, session }: TakingUp): Promise<TakenUp> {
   const [tree, project] = [treeOf(cwd), projectOf(cwd)];
   const stating = treeState(cwd, environment);
   await refreshSummaries(store);
@@ -60,7 +62,7 @@ export async function takeUp(store: Store, { cwd, now, budget, environment, runn
   const memories = await standing(store, here, { now, budget: standingBudget("brief", budget), countTokens });
   const command = before === undefined ? undefined : resumeCommand(before.summary.id, before.summary.cwd || before.summary.project);
   const branchWas = before?.summary.branch;
-  const live = running.filter((each) => each.cwd === tree || each.cwd.startsWith(`${tree}/`));
+  const live = running.filter((each) => each.pid !== client).filter((each) => each.cwd === tree || each.cwd.startsWith(`${tree}/`));
   const notes = notesOf({ kind: "brief", now, live, ...state, ...(uncommitted === undefined ? {} : { uncommitted }), ...(before === undefined ? {} : { before }), ...(command === undefined ? {} : { command }), ...(branchWas === undefined ? {} : { branchWas }) });
   let brief: Brief | undefined;
   const packer = before === undefined ? undefined : briefer(endOf(before), countTokens);

@@ -169,7 +169,7 @@ describe.each(ERAS)("in the %s era", (era) => {
   test("a client that can ask its user is made to: no means no, yes does it", async () => {
     const w = worked();
     const asked: string[] = [];
-    let action: "accept" | "decline" = "decline";
+    let action: "accept" | "decline" | "cancel" = "decline";
     const { call } = await connect(w.at, era, {
       capabilities: { elicitation: { form: {} } },
       prepare: (client) => client.setRequestHandler("elicitation/create", ({ params }) => {
@@ -180,11 +180,14 @@ describe.each(ERAS)("in the %s era", (era) => {
     const token = tokenOf((await call("undo")).text);
     expect((await call("undo", { token })).text).toMatch(/^The user said no: nothing was written/);
     expect(w.read("a.txt")).toBe("two\n");
+    action = "cancel";
+    expect((await call("undo", { token })).text).toMatch(/^Nobody answered/);
+    expect(w.read("a.txt")).toBe("two\n");
     action = "accept";
     expect((await call("undo", { token })).text).toContain("Done");
     expect(w.read("a.txt")).toBe("one\n");
     expect((await call("undo", { token })).text).toContain("was not done again");
-    expect(asked).toEqual([0, 1].map(() => expect.stringMatching(/^Put files back\?\nUndo a turn of [^]*write a\.txt/)));
+    expect(asked).toEqual([0, 1, 2].map(() => expect.stringMatching(/^Put files back\?\nUndo a turn of [^]*write a\.txt/)));
   });
 
   test("a checkpoint keeps the files once", async () => {

@@ -57,6 +57,7 @@ async function erase(token: string, { serving, principal, now, consent }: Call):
   if (unwanted?.forget === undefined) throw unknownHandle();
   if (unwanted.answer !== undefined) return { text: unwanted.answer };
   if (consent === "unasked") return { question: `Erase this for good?\n${unwanted.shown}` };
+  if (consent === "unanswered") return { text: "Nobody answered the question whether to erase this: nothing was erased." };
   if (consent === "no") return { text: "The user said no: nothing was erased." };
   const store = await serving.store();
   const still = await targetOf(store, unwanted.forget.memory ?? unwanted.forget.event ?? "");

@@ -52,6 +52,8 @@ async function apply(call: Call, token: string, { detail: how = "concise", handl
   const { serving, principal, now, consent } = call;
   const { reply, tree, done } = readPreview({ home: serving.home, principal }, token, now);
   if (!done && consent === "unasked") return { question: `Put files back?\n${inWords(reply, "concise")}` };
+  // A client that runs without anyone says so, too.
+  if (!done && consent === "unanswered") return { text: "Nobody answered the question whether to put these files back: nothing was written. The token stays good for an hour; the user can also run: tidemark undo" };
   if (!done && consent === "no") return { text: "The user said no: nothing was written. The token stays good for an hour." };
   // Of the tree that was shown, wherever this call is about.
   const cwd = given === undefined && folder === undefined ? tree : placeOfCall(call, { handle: given, project: folder }).cwd;
