@@ -68,10 +68,19 @@ export function callerOf({ mcpReq, http }: ServerContext, announced: { readonly 
   return { principal: principalOf(http?.authInfo), client: typeof named === "string" ? printable(named).slice(0, MOST_OF_A_NAME) : undefined };
 }
 
+function isFolder(path: string): boolean {
+  try {
+    return statSync(path).isDirectory();
+  } catch {
+    // Not there, not to be looked at, or no name that a file can have.
+    return false;
+  }
+}
+
 /** The folder that a call is about. Refused where it names none. */
 export function folderOf({ cwd }: Serving, project: string | undefined): string {
   if (project === undefined) return cwd;
   const folder = resolve(cwd, project);
-  if (project.includes("\0") || statSync(folder, { throwIfNoEntry: false })?.isDirectory() !== true) throw new TidemarkError("BAD_VALUE", `"${printable(project).slice(0, 200)}" is no folder on this machine`, { hint: "Give `project` as the absolute path of the project's folder, or leave it out." });
+  if (!isFolder(folder)) throw new TidemarkError("BAD_VALUE", `"${printable(project).slice(0, 200)}" is no folder on this machine`, { hint: "Give `project` as the absolute path of the project's folder, or leave it out." });
   return folder;
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { countTokens } from "gpt-tokenizer/encoding/o200k_base";
 import { ask, idOf, NOW, place, scratch, tidemark, type Place } from "../helpers.ts";
+import { randomFrom, seedOf } from "../damage/batches.ts";
 import { connect, ERAS } from "../mcp.ts";
 import { treeWorld, type TreeWorld } from "../tree-world.ts";
 import { openSqliteStore } from "../../src/store/sqlite/store.ts";
@@ -275,6 +276,27 @@ test("a handle is its caller's own and ends; nobody else's is told from none", a
   expect(await call("undo", { handle: token })).toMatchObject({ isError: true });
   expect(readdirSync(join(w.home, "handles")).every((name) => !name.includes(token))).toBe(true);
   expect(w.read("a.txt")).toBe("two\n");
+});
+
+test("whatever it is called with, it answers, says nothing of itself, and goes on", { timeout: 60_000 }, async () => {
+  const w = worked();
+  const { client, call, err } = await connect(w.at, "modern");
+  const before = w.tree();
+  const odd: unknown[] = ["", "x", "\0", "a\0b", "\ud800", "\u202e", "../..", "/", "~", "%", "*", "'; drop table events; --", "m0000000000", "-1", -1, 0, 1, 1.5, 1e308, true, null, [], ["x"], ["\0"], {}, { a: 1 }, "u_000000000000000000000000", "s_000000000000000000000000", "é".repeat(500), "[".repeat(3000)];
+  const random = randomFrom(seedOf("mcp"));
+  const pick = <T>(all: readonly T[]): T => all[Math.floor(random() * all.length)]!;
+  const { tools } = await client.listTools();
+  for (let n = 0; n < 400; n++) {
+    const { name, inputSchema } = pick(tools);
+    const input = Object.fromEntries(Object.keys(inputSchema.properties ?? {}).flatMap((key) => (random() < 0.35 ? [[key, pick(odd)]] : [])));
+    const { text } = await call(name, input);
+    expect([name, input, text]).toEqual([name, input, expect.not.stringMatching(/\n\s+at |bundle\.js|node_modules|SQLITE|Something went wrong/)]);
+  }
+  // Without its token nothing is put back.
+  expect(w.tree()).toEqual(before);
+  expect((await client.listTools()).tools).toHaveLength(tools.length);
+  expect(err()).toBe("");
+  expect(await ask(w.at, ["verify"])).toMatchObject({ code: 0, data: { problems: [] } });
 });
 
 test("only the protocol goes to standard output, and what is none is answered or passed over", async () => {

@@ -1,6 +1,6 @@
 /** `checkpoint`: keeps the files of the tree as they are now. */
 import * as z from "zod";
-import { plural, printable } from "../../base/text.ts";
+import { oneLine, plural, printable } from "../../base/text.ts";
 import { folderOf } from "../serving.ts";
 import { tool } from "../tool.ts";
 import { project, text } from "./fields.ts";
@@ -12,8 +12,9 @@ export const checkpointTool = tool({
   input: z.strictObject({ note: text("what it is, in one line", 500).optional(), project }),
   hints: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: false },
   scope: "tidemark:write",
-  run: async ({ note, project: folder }, { serving, principal }) => {
-    const { id, time, fresh, files, uncovered } = await serving.tree(folderOf(serving, folder), { kind: "checkpoint", ...(note === undefined ? {} : { note: printable(note) }) }, principal);
+  run: async ({ note: given = "", project: folder }, { serving, principal }) => {
+    const note = oneLine(printable(given));
+    const { id, time, fresh, files, uncovered } = await serving.tree(folderOf(serving, folder), { kind: "checkpoint", ...(note === "" ? {} : { note }) }, principal);
     const short = id.slice(0, 8);
     const said = [fresh ? `Checkpoint ${short}: ${plural(files, "file")} kept.` : `Nothing has changed since checkpoint ${short} of ${new Date(time).toISOString()}, which stands for the same; no new one was made.`];
     if (uncovered.length > 0) said.push(`Not kept: ${uncovered.slice(0, 5).map(({ path, reason }) => `${printable(path.toWellFormed())} (${reason})`).join(", ")}${uncovered.length > 5 ? ` and ${uncovered.length - 5} more` : ""}.`);
