@@ -40,6 +40,7 @@ const EXCEPTIONS: readonly Exception[] = [
   { file: "cli/tree-process.ts", uses: "programs", because: "an engine has the keepers of its trees on another thread, and one process has one of each: what an agent asks of a tree is done by another" },
   { file: "models/http.ts", uses: "network", because: "a model or an embedder is asked where the user has named one, and nowhere else" },
   { file: "mcp/http/listen.ts", uses: "network", because: "`tidemark serve` listens where the user has said so; it is given createServer and nothing that calls out" },
+  { file: "models/agent.ts", uses: "programs", because: "the agent's own command line is asked where the user has named it as a model, and nowhere else" },
   { file: "store/encoding.ts", uses: "chance", because: "a salt that could be foreseen would let anyone test a guess against an erased text" },
 ];
 

@@ -66,3 +66,19 @@ export const embedding = ({ path, body }: Request): Reply =>
   path.endsWith("/embeddings")
     ? { data: body.input.map((text: string, index: number) => ({ index, embedding: meaningOf(text) })).toReversed(), usage: { prompt_tokens: 7 * body.input.length } }
     : { embeddings: body.input.map(meaningOf), prompt_eval_count: 5 * body.input.length };
+
+/** A model that says this, in the shape of whichever API is asked. It reads 100 tokens and writes 20. */
+export function saying(text: string | ((request: Request) => string), ended: "done" | "cut" = "done"): (request: Request) => Reply {
+  return (request) => {
+    const content = typeof text === "string" ? text : text(request);
+    if (request.path.endsWith("/v1/messages")) return { content: [{ type: "text", text: content }], stop_reason: ended === "cut" ? "max_tokens" : "end_turn", usage: { input_tokens: 100, output_tokens: 20 } };
+    if (request.path.endsWith("/chat/completions")) return { choices: [{ message: { role: "assistant", content }, finish_reason: ended === "cut" ? "length" : "stop" }], usage: { prompt_tokens: 100, completion_tokens: 20 } };
+    return { message: { role: "assistant", content }, done: true, done_reason: ended === "cut" ? "length" : "stop", prompt_eval_count: 100, eval_count: 20 };
+  };
+}
+
+/** What the model was told and what it was asked, whichever the API. */
+export function toldTo({ path, body }: Request): { readonly system: string; readonly text: string } {
+  const [first, second] = body.messages as { content: string }[];
+  return path.endsWith("/v1/messages") ? { system: body.system, text: first!.content } : { system: first!.content, text: second!.content };
+}

@@ -61,7 +61,7 @@ export const ERRORS = {
   REMOTE_GONE: { kind: "environment", hint: "Bring the disk or share back, then `tidemark remote` goes on where it was; `tidemark remote --off` ends the copying.", meaning: "The folder that checkpoints are copied to is not there, does not answer, or is another one." },
   REMOTE_UNWRITABLE: { kind: "environment", hint: "Make the folder writable, then `tidemark remote` goes on where it was.", meaning: "The folder that checkpoints are copied to is full or cannot be written." },
   REMOTE_DAMAGED: { kind: "environment", hint: "tidemark remote DIR, with the same folder", meaning: "What was copied to the folder is not all there, or not what was copied; what is still kept here can be copied again." },
-  MODEL_NONE: { kind: "user", hint: "tidemark embedder --help", meaning: "Something was asked for that needs an embedder or a model, and none is named." },
+  MODEL_NONE: { kind: "user", hint: "tidemark embedder --help, or tidemark model --help", meaning: "Something was asked for that needs an embedder or a model, and none is named." },
   MODEL_DOWN: { kind: "environment", hint: "Start the server, or wait and repeat the command; everything else works without it.", meaning: "An embedder or a model did not answer, not in time, or with a failure of its own." },
   MODEL_REFUSED: { kind: "config", hint: "Check the name of the model, the address and the variable that holds the key, then name it again.", meaning: "An embedder or a model did not accept the request." },
   MODEL_GARBLED: { kind: "environment", hint: "Check that the address is that of the API and the model the right kind.", meaning: "An embedder or a model answered with something that is not what it was asked for." },

@@ -69,6 +69,7 @@ const memory = z.strictObject({
   passes: count.optional().describe("how often the command passed; in a change it is added"),
   failures: count.optional(),
   about: evidence.optional(),
+  replaces: z.strictObject({ old: text, by: text }).optional().describe("it only proposes that the one memory take the other's place, which is done as the user accepts it"),
   metadata: z.record(z.string(), z.json()).optional().describe("what a program has attached to it"),
 });
 
@@ -210,6 +211,21 @@ export const PAYLOADS = {
     })
     .describe("An agent wrote to its own memory files (the memory tool of the Anthropic API)."),
   "memory.reverted": z.strictObject({ of: text.describe("the pass that no longer counts, or another revert") }).describe("A pass was taken back."),
+  "model.asked": z
+    .strictObject({
+      model: text.describe("kind and name"),
+      purpose: z.enum(["trial", "extract", "judge"]).describe("trial: as it was named"),
+      of: text.optional().describe("the session whose words it was given"),
+      upto: count.optional().describe("with this the session was read up to this position of the log"),
+      outcome: z.enum(["answered", "garbled", "failed"]).describe("garbled: it answered with something else than it was asked for"),
+      why: text.optional().describe("code of the error"),
+      input: count.optional().describe("tokens it read, as it counts them"),
+      output: count.optional().describe("tokens it wrote"),
+      cost: z.number().nonnegative().optional().describe("by the price that the user has named, or by the agent's own word in US dollars"),
+      made: z.strictObject({ proposed: count, known: count, dropped: count }).optional().describe("what became of what it proposed; dropped: without a source that says so, or not in the shape"),
+      verdicts: z.array(z.strictObject({ a: text, b: text, verdict: z.enum(["same", "contradicts", "unrelated"]) })).optional().describe("on pairs of memories"),
+    })
+    .describe("A model that the user has named was asked, and what that took. Its words are not kept; what came of them is in the inbox."),
   linked: z.strictObject({ kind: text, url: text }).describe("Something outside that the session made, such as a pull request."),
   raw: z.strictObject({ kind: text, record: z.unknown() }).describe("A record of an unknown shape, kept as it was."),
   forgotten: z.strictObject({ events: z.array(text), reason: text.optional() }).describe("These events were erased on request; their places in the chain remain."),

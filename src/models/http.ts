@@ -12,16 +12,20 @@ export interface Asked {
   readonly timeout: number;
   /** For messages: "ollama nomic-embed-text". */
   readonly who: string;
+  /** Of an answer this much is read, in bytes; else what vectors take. */
+  readonly most?: number;
 }
 
-/** Of an answer this much is read, in bytes: 64 vectors of 4,096 numbers take some 6 MB. */
+/** 64 vectors of 4,096 numbers take some 6 MB. */
 const MOST = 64 * 1024 * 1024;
+/** What a model says is cut at some thousand tokens. */
+export const ANSWER_MOST = 2 * 1024 * 1024;
 /** Of what a server says about a failure so much is told. */
 const TOLD = 200;
 
 /** Refused: MODEL_DOWN (no answer, or none in time), MODEL_REFUSED (HTTP 4xx), MODEL_GARBLED (no JSON). */
-export async function postJson({ url, headers = {}, body, timeout, who }: Asked): Promise<unknown> {
-  const { status, text } = await request(url, { headers, body, timeout, who });
+export async function postJson({ url, headers = {}, body, timeout, who, most = MOST }: Asked): Promise<unknown> {
+  const { status, text } = await request(url, { headers, body, timeout, who, most });
   if (status < 200 || status >= 300) throw failed(who, url, status, withoutKey(text, headers));
   try {
     return JSON.parse(text);
@@ -30,10 +34,14 @@ export async function postJson({ url, headers = {}, body, timeout, who }: Asked)
   }
 }
 
-async function request(url: string, { headers, body, timeout, who }: Omit<Asked, "url" | "headers"> & { headers: Readonly<Record<string, string>> }): Promise<{ status: number; text: string }> {
+export function bearer(key: string | undefined): Readonly<Record<string, string>> {
+  return key === undefined ? {} : { authorization: `Bearer ${key}` };
+}
+
+async function request(url: string, { headers, body, timeout, who, most }: Required<Omit<Asked, "url">>): Promise<{ status: number; text: string }> {
   try {
     const response = await fetch(url, { method: "POST", headers: { "content-type": "application/json", ...headers }, body: JSON.stringify(body), redirect: "manual", signal: AbortSignal.timeout(timeout) });
-    return { status: response.status, text: await textOf(response) };
+    return { status: response.status, text: await textOf(response, most) };
   } catch (error) {
     if (error instanceof TidemarkError) throw error;
     const { name, cause } = error as { name?: string; cause?: { code?: string } };
@@ -42,13 +50,13 @@ async function request(url: string, { headers, body, timeout, who }: Omit<Asked,
   }
 }
 
-async function textOf(response: Response): Promise<string> {
+async function textOf(response: Response, most: number): Promise<string> {
   const parts: Uint8Array[] = [];
   let size = 0;
   for await (const part of response.body ?? []) {
     size += part.byteLength;
     // Leaving the loop ends the connection.
-    if (size > MOST) throw new TidemarkError("MODEL_GARBLED", `The answer of ${response.url} is larger than ${MOST / 1024 / 1024} MB`);
+    if (size > most) throw new TidemarkError("MODEL_GARBLED", `The answer of ${response.url} is larger than ${most / 1024 / 1024} MB`);
     parts.push(part);
   }
   return Buffer.concat(parts).toString("utf8");

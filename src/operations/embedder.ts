@@ -7,6 +7,7 @@ import { isRecord } from "../base/json.ts";
 import { dimensionOf, embedderAt, type Embedder } from "../models/embedder.ts";
 import type { EmbedderKind, Endpoint } from "../models/endpoint.ts";
 import type { Store } from "../store/store.ts";
+import { addressOf, keyFrom, type Variables } from "./model-address.ts";
 import { readSettings, settingsFile, writeSettings } from "./settings.ts";
 
 export interface EmbedderSetting {
@@ -19,8 +20,6 @@ export interface EmbedderSetting {
   /** For a million tokens, in whatever the user pays in. */
   readonly price?: number;
 }
-
-export type Variables = Readonly<Record<string, string | undefined>>;
 
 export const USUAL_URL: Readonly<Record<EmbedderSetting["kind"], string>> = { ollama: "http://127.0.0.1:11434", openai: "https://api.openai.com/v1" };
 
@@ -69,25 +68,12 @@ export async function endEmbedder(store: Store, home: string, unique: string): P
   await store.dropVectors();
 }
 
-export function isLocal(url: string): boolean {
-  return /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(new URL(url).hostname);
-}
-
 /** What so many tokens cost, where the user has said what a million does. */
 export function costOf(tokens: number, price: number | undefined): number | undefined {
   return price === undefined ? undefined : (tokens * price) / 1_000_000;
 }
 
 function endpointOf({ kind, model, url, key_env: name }: Omit<EmbedderSetting, "dimension">, environment: Variables): Endpoint {
-  const key = name === undefined ? undefined : environment[name];
-  if (name !== undefined && (key === undefined || key === "")) throw new TidemarkError("MODEL_REFUSED", `The variable ${name}, which is to hold the key for ${kind} ${model}, is not set`, { hint: `export ${name}=…` });
+  const key = keyFrom(name, environment, `${kind} ${model}`);
   return { kind, model, url, ...(key === undefined ? {} : { key }) };
-}
-
-function addressOf(given: string, hasKey: boolean): string {
-  const url = URL.canParse(given) ? new URL(given) : undefined;
-  if (url === undefined || !/^https?:$/.test(url.protocol)) throw new TidemarkError("BAD_VALUE", `--url takes an address such as http://127.0.0.1:11434, not "${given}"`);
-  if (url.username !== "" || url.password !== "" || url.search !== "") throw new TidemarkError("BAD_VALUE", "--url takes an address without user, password and query: it is kept in a file", { hint: "Put the key into a variable, and name that with --key-env." });
-  if (hasKey && url.protocol === "http:" && !isLocal(given)) throw new TidemarkError("BAD_VALUE", `A key is not sent to ${url.host} unencrypted`, { hint: "Give an address with https." });
-  return url.href.replace(/\/+$/, "");
 }

@@ -1,8 +1,9 @@
 /** `tidemark embedder`: the embedder that recall asks beside words, if the user names one. */
 import { TidemarkError } from "../../base/errors.ts";
 import { plural } from "../../base/text.ts";
-import { costOf, embedderOf, endEmbedder, isLocal, nameEmbedder, readEmbedder, USUAL_URL, type EmbedderSetting } from "../../operations/embedder.ts";
+import { costOf, embedderOf, endEmbedder, nameEmbedder, readEmbedder, USUAL_URL, type EmbedderSetting } from "../../operations/embedder.ts";
 import { embedPassages, spaceOf, type Embedding } from "../../operations/meaning.ts";
+import { isLocal } from "../../operations/model-address.ts";
 import { takeInPassages } from "../../operations/passages.ts";
 import type { CommandSpec, Context, Input } from "../command.ts";
 
