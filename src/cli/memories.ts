@@ -9,25 +9,29 @@ import { wrap, type Style, type Terminal } from "./terminal.ts";
 
 /** An item of the command contract. Times are ISO texts. */
 export function memoryJson({ memory, check, why, score }: Recalled): Record<string, unknown> {
-  const { id, key, kind, statement, scope, status, trust, accepted, confidence, valid_from, valid_to, recorded_at, superseded_by, sources, passes, failures } = memory;
+  const { id, key, kind, statement, scope, status, trust, accepted, confidence, valid_from, valid_to, recorded_at, superseded_by, sources, passes, failures, replaces } = memory;
   return {
     id, key, kind, statement, scope, trust,
     valid_from: iso(valid_from), valid_to: valid_to === undefined ? null : iso(valid_to), recorded_at: iso(recorded_at),
     sources, check, score, why, status, accepted, confidence, superseded_by: superseded_by ?? null,
     ...(passes + failures === 0 ? {} : { passes, failures }),
+    ...(replaces === undefined ? {} : { replaces }),
   };
 }
 
 const HEADINGS: Readonly<Record<Kind, string>> = { constraint: "constraints", decision: "decisions", procedural: "commands and recipes", semantic: "facts", episodic: "what was done", working: "under way" };
 const STYLES: Readonly<Record<Recalled["check"], Style>> = { current: "green", changed: "yellow", gone: "red", unverified: "dim" };
 
-/** By kind, each with its id, its words, and what is to be said of it. */
-export function sayMemories(terminal: Terminal, all: readonly Recalled[], now: number): void {
+/** By kind, each with its id, its words, and what is to be said of it. `ends`: what accepting it is about. */
+export function sayMemories(terminal: Terminal, all: readonly Recalled[], now: number, ends: (memory: Memory) => readonly Memory[] = () => []): void {
   for (const kind of MEMORY_KINDS) {
     const some = all.filter(({ memory }) => memory.kind === kind);
     if (some.length === 0) continue;
     terminal.line(terminal.style("bold", HEADINGS[kind]));
-    for (const each of some) sayMemory(terminal, each, now);
+    for (const each of some) {
+      sayMemory(terminal, each, now);
+      for (const { id, statement } of ends(each.memory)) terminal.line(terminal.style("dim", `${" ".repeat(15)}${each.memory.replaces === undefined ? "in place of " : ""}${id}  ${clip(statement, terminal.width - 44)}`));
+    }
   }
 }
 
@@ -43,7 +47,7 @@ function notesOf({ key, scope, status, trust, accepted, valid_from, valid_to, pa
     trust === "user" ? "said by you" : `${trust === "tool" ? "from the output of a tool" : "worked out"}${accepted ? ", accepted by you" : ""}`,
     ...(passes + failures === 0 ? [] : [`passed ${passes} of ${plural(passes + failures, "run")}`]),
     scopeName(scope),
-    ...(/^(?:says|session|fix|plan|cmd):/.test(key) && trust !== "user" ? [] : key.startsWith("says:") ? [] : [key]),
+    ...(/^(?:says|session|summary|replace|fix|plan|cmd):/.test(key) && trust !== "user" ? [] : key.startsWith("says:") ? [] : [key]),
     valid_to === undefined || valid_to > now ? age(valid_from, now) : `${when(valid_from)} to ${when(valid_to)}`,
   ];
 }

@@ -5,7 +5,7 @@
  * Policy: what the user said is active at once. What was worked out waits in the inbox where it would tell an agent what
  * to do or what is so (constraints, decisions, semantic); what only says what happened, and commands that were seen to
  * pass by their exit status, do not wait, nor does what an agent was told to keep: it is recalled, and no start begins with it.
- * What came from a tool always waits.
+ * What came from a tool always waits, and so does what a model proposes.
  */
 import type { MemoryState } from "./fold.ts";
 import { proposalOf } from "./fold.ts";
@@ -21,6 +21,9 @@ export interface Candidate extends Given {
   readonly asked?: true;
   /** It counts for a memory that is there, and is no reason for a new one. */
   readonly onlyKnown?: true;
+  /** A model made it: it waits whatever its kind, and adds nothing to what is there. */
+  readonly proposal?: true;
+  readonly replaces?: NonNullable<Fields["replaces"]>;
   /** For a command: its runs, each by the id of its call. They are among the sources. */
   readonly runs?: readonly { readonly call: string; readonly passed: boolean }[];
 }
@@ -33,8 +36,8 @@ export interface Consolidated {
   readonly opposite: readonly (readonly [fresh: string, known: string])[];
 }
 
-export function waits({ trust, kind }: Pick<Candidate, "trust" | "kind">): boolean {
-  return trust === "tool" || (trust === "inferred" && (kind === "constraint" || kind === "decision" || kind === "semantic"));
+export function waits({ trust, kind, proposal }: Pick<Candidate, "trust" | "kind" | "proposal">): boolean {
+  return proposal === true || trust === "tool" || (trust === "inferred" && (kind === "constraint" || kind === "decision" || kind === "semantic"));
 }
 
 /** `insist`: the user says it now, so it counts even if it was refused or taken back before. `newId` is called once for each that is added. */
@@ -45,7 +48,7 @@ export function consolidate(candidates: readonly Candidate[], state: MemoryState
   const ids = candidates.map((candidate) => {
     const same = board.same(candidate) ?? (candidate.onlyKnown === true ? undefined : board.near(candidate));
     if (same !== undefined && !(candidate.trust === "user" && same.status === "inbox")) {
-      const now = grown(candidate, same);
+      const now = candidate.proposal === true ? undefined : grown(candidate, same);
       if (now !== undefined) changes.push({ id: same.id, was: {}, now });
       return same.id;
     }
@@ -144,7 +147,7 @@ function addition(candidate: Candidate, holder: Live | undefined): Omit<Live, "i
 }
 
 function addedFields(candidate: Candidate, status: NonNullable<Fields["status"]>): Fields {
-  const { key, kind, statement, scope, trust, confidence, valid_from, valid_to, sources, about, runs = [] } = candidate;
+  const { key, kind, statement, scope, trust, confidence, valid_from, valid_to, sources, about, replaces, runs = [] } = candidate;
   const passes = runs.filter(({ passed }) => passed).length;
   return {
     key, kind, statement, scope, trust, status, confidence, valid_from,
@@ -152,6 +155,7 @@ function addedFields(candidate: Candidate, status: NonNullable<Fields["status"]>
     sources: [...new Set(sources)],
     ...(runs.length === 0 ? {} : { passes, failures: runs.length - passes }),
     ...(about === undefined ? {} : { about }),
+    ...(replaces === undefined ? {} : { replaces }),
   };
 }
 

@@ -4,15 +4,15 @@
  * failed, what was planned, and what was done. Pure. Precision first: a rule that lets a one-off request through is worse
  * than one that misses a preference. How often it is wrong on real sessions: docs/memory.md.
  *
- * Words that a tool had shown before are the tool's, whoever repeats them (`Shown`), and wait in quarantine.
+ * Words that a tool had shown before are the tool's, whoever repeats them (shown.ts), and wait in quarantine.
  */
 import { baseName, clip, shownPath } from "../base/text.ts";
 import { sha256Hex } from "../base/hash.ts";
 import type { Story, Turn } from "../session/fold.ts";
 import { failed, verified } from "./commands.ts";
 import type { Candidate } from "./consolidate.ts";
-import { contentOf } from "./likeness.ts";
 import { isPasted, NARRATION, REASON, sentences } from "./sentences.ts";
+import { Shown } from "./shown.ts";
 import { defaultKey } from "./statement.ts";
 
 /** What the user wants to be so from now on, by the form of an order or of a habit. */
@@ -219,38 +219,4 @@ function keyFrom(prefix: string, words: string): string {
 
 function common(story: Story, statement: string, time: number, source: string): Pick<Candidate, "key" | "statement" | "scope" | "valid_from" | "sources"> {
   return { key: defaultKey(statement), statement, scope: { level: "project", project: story.summary.project }, valid_from: time, sources: [source] };
-}
-
-/** Of a long output this much counts as shown. */
-const READ_OF_OUTPUT = 200_000;
-/** So many words in a row are no accident. */
-const RUN = 7;
-
-/** What tools had shown before: a sentence that stands there, or seven words of it in a row, is theirs. */
-class Shown {
-  readonly #outputs: { readonly at: number; readonly text: string }[] = [];
-  readonly #places = new Map<string, number>();
-
-  constructor({ turns }: Story) {
-    const plans = new Set(turns.flatMap(({ calls }) => calls.filter(({ tool }) => /^(?:Todo|Task)[A-Z]/.test(tool)).map(({ id }) => id)));
-    for (const event of turns.flatMap(({ events }) => events)) {
-      // The tools of the plan say back what the agent told them.
-      if ((event.type === "tool.returned" || event.type === "tool.failed") && plans.has(event.payload.call)) continue;
-      this.#places.set(event.id, this.#places.size);
-      const text = event.type === "tool.returned" ? event.payload.output : event.type === "tool.failed" && event.payload.rejected !== true ? event.payload.error : undefined;
-      if (text !== undefined && text.length > 10) this.#outputs.push({ at: this.#places.size, text: flat(text.slice(0, READ_OF_OUTPUT)) });
-    }
-  }
-
-  before(sentence: string, event: string | undefined): boolean {
-    const until = event === undefined ? Infinity : (this.#places.get(event) ?? Infinity);
-    const words = flat(contentOf(sentence)).split(" ");
-    const runs = words.length <= RUN ? [words.join(" ")] : words.slice(0, words.length - RUN + 1).map((_, i) => words.slice(i, i + RUN).join(" "));
-    return this.#outputs.some(({ at, text }) => at <= until && runs.some((run) => run.length >= 16 && text.includes(run)));
-  }
-}
-
-/** Letters and digits alone: marks, quotes and line breaks are where a repetition differs. */
-function flat(text: string): string {
-  return text.toLowerCase().replace(/[^\p{L}\p{N}]+/gu, " ").trim();
 }

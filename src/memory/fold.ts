@@ -112,13 +112,14 @@ function passesOf(events: readonly { event: MemoryEvent; erased: boolean }[], kn
 }
 
 function draftOf(id: string, now: Fields, place: Place, recorded: number, pass: string): Draft {
-  const { key, kind, statement, scope, trust, status, confidence, valid_from, valid_to, about, metadata, sources = [], passes = 0, failures = 0 } = now as { [K in keyof Fields]-?: NonNullable<Fields[K]> };
+  const { key, kind, statement, scope, trust, status, confidence, valid_from, valid_to, about, replaces, metadata, sources = [], passes = 0, failures = 0 } = now as { [K in keyof Fields]-?: NonNullable<Fields[K]> };
   const draft: Draft = {
     id, key, kind, statement, scope, trust, confidence, valid_from, recorded_at: recorded, sources: [...new Set(sources)], passes, failures, passed: [pass], place, accepted: false,
     status: trust === "tool" && status === "active" ? "inbox" : status,
   };
   if (typeof valid_to === "number") draft.valid_to = valid_to;
   if (about !== undefined) draft.about = about;
+  if (replaces !== undefined) draft.replaces = replaces;
   if (metadata !== undefined) draft.metadata = metadata;
   return draft;
 }

@@ -63,6 +63,14 @@ export function isOpposite(a: Likeness, b: Likeness): boolean {
   return a.negated && alike === 1 && a.words.length === b.words.length && a.words.join(" ") !== b.words.join(" ");
 }
 
+/** Half of the shorter one's words with meaning stand in the other, and two at least: whether they say the same is for someone who understands them. */
+export function sharesWords(a: Likeness, b: Likeness): boolean {
+  const [left, right] = [new Set(a.words), new Set(b.words)];
+  let both = 0;
+  for (const word of left) if (right.has(word)) both += 1;
+  return both >= 2 && both * 2 >= Math.min(left.size, right.size);
+}
+
 function jaccard(a: ReadonlySet<string>, b: ReadonlySet<string>): number {
   let both = 0;
   for (const each of a) if (b.has(each)) both += 1;

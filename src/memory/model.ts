@@ -46,6 +46,8 @@ export interface Memory {
   readonly passes: number;
   readonly failures: number;
   readonly about?: About;
+  /** It is no statement of its own: it proposes that one memory take the place of another. */
+  readonly replaces?: NonNullable<Fields["replaces"]>;
   readonly metadata?: NonNullable<Fields["metadata"]>;
   /** The pass that added it, and those that changed it, in the order of the log. */
   readonly passed: readonly string[];

@@ -126,14 +126,27 @@ export type Review = { readonly how: "accept" | "reject" | "end" } | { readonly 
 export async function review(store: Store, wanted: readonly string[], verdict: Review, now: number): Promise<Passed & { readonly memories: readonly Memory[] }> {
   const state = await memories(store);
   const found = wanted.map((each) => findMemory(state, each));
-  const changes = found.flatMap((memory) => changeOf(memory, verdict, now) ?? []);
+  const changes = found.flatMap((memory) => (memory.replaces !== undefined && verdict.how === "accept" ? replacing(memory, memory.replaces, state, now) : changeOf(memory, verdict, now)) ?? []);
   const passed = await recordPass(store, changes, { by: "user", what: verdict.how, now, state });
   const { memories: after } = await memories(store);
   return { ...passed, memories: found.map(({ id }) => after.get(id)!) };
 }
 
+/** What was proposed is done; the proposal itself is over. */
+function replacing({ id, status, valid_from }: Memory, { old, by }: NonNullable<Memory["replaces"]>, { memories: all }: MemoryState, now: number): Change[] | undefined {
+  if (status === "ended") return undefined;
+  const [before, next] = [all.get(old), all.get(by)];
+  const isLive = (memory: Memory | undefined): boolean => memory?.status === "active" || memory?.status === "inbox";
+  if (before === undefined || !isLive(before) || next?.status !== "active") throw new TidemarkError("MEMORY_REFUSED", `${id} is about ${old} and ${by}, and one of them no longer holds`, { hint: `tidemark memory reject ${id}` });
+  return [
+    { id, was: { status: stored(status) }, now: { status: "ended", valid_to: valid_from } },
+    { id: old, was: { status: stored(before.status) }, now: { status: "superseded", superseded_by: by, valid_to: Math.max(before.valid_from, now) } },
+  ];
+}
+
 function changeOf(memory: Memory, verdict: Review, now: number): Change | undefined {
   const { id, status, statement, trust } = memory;
+  if (verdict.how === "edit" && memory.replaces !== undefined) throw new TidemarkError("MEMORY_REFUSED", `${id} is no statement: it is accepted or rejected`, { hint: `tidemark memory supersede ${memory.replaces.old} "NEW TEXT"` });
   if (verdict.how === "edit") {
     if (status !== "inbox") throw new TidemarkError("MEMORY_REFUSED", `${id} is ${status}: only what waits in the inbox is edited in place`, { hint: `tidemark memory supersede ${id} "NEW TEXT"` });
     return { id, was: { status, statement, trust }, now: { status: "active", statement: statementOf(verdict.statement).statement, trust: "user", about: verdict.about ?? {} } };

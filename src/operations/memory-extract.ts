@@ -73,7 +73,7 @@ function changesOf(told: Story, state: MemoryState, head: number): Change[] {
 }
 
 /** What the statement names in the tree, where it was not written to since the statement was made. */
-function witnessed(candidate: Candidate, root: string | undefined): Candidate {
+export function witnessed(candidate: Candidate, root: string | undefined): Candidate {
   const about = root === undefined ? undefined : witness(root, mentionsOf(candidate.statement), candidate.valid_to ?? candidate.valid_from);
   return about === undefined ? candidate : { ...candidate, about: about as NonNullable<Candidate["about"]> };
 }

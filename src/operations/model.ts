@@ -10,7 +10,6 @@ import type { EventOf, Payload } from "../event/schema.ts";
 import { modelAt, type Answered, type ModelPlace, type Question, type TextModel } from "../models/text-model.ts";
 import type { Store } from "../store/store.ts";
 import { addressOf, keyFrom, type Variables } from "./model-address.ts";
-import { OWN_SESSIONS } from "./memories.ts";
 import { record } from "./record.ts";
 import { readSettings, settingsFile, writeSettings } from "./settings.ts";
 
@@ -122,7 +121,7 @@ export function costOf({ input = 0, output = 0 }: { readonly input: number | und
 }
 
 /** All of them are kept under one name, so that what was spent is read without going through the log. */
-const SESSION = `${OWN_SESSIONS}model`;
+const SESSION = "model:asked";
 
 async function put(store: Store, { now }: Asker, payload: Asked): Promise<void> {
   // The same may be asked twice in one millisecond.

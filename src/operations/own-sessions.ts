@@ -1,8 +1,8 @@
 /**
- * Events that are of no agent's session: passes over memories, what was handed out, handoffs. They stand under sessions of
+ * Events that are of no agent's session: passes over memories, what was handed out, handoffs, what a model was asked. They stand under sessions of
  * our own, one for each kind and day, so that the summary of each stays small; none is shown as a session or counts as work.
  */
-const KINDS = ["memory", "context", "handoff"] as const;
+const KINDS = ["memory", "context", "handoff", "model"] as const;
 export type OwnKind = (typeof KINDS)[number];
 
 /** `now` in milliseconds since 1970. */

@@ -5,16 +5,17 @@ import { TidemarkError } from "../../base/errors.ts";
 import { clip, plural } from "../../base/text.ts";
 import { oppositesOf } from "../../memory/consolidate.ts";
 import type { MemoryState, Pass } from "../../memory/fold.ts";
-import type { Contradiction, Memory } from "../../memory/model.ts";
+import { slotOf, type Contradiction, type Memory } from "../../memory/model.ts";
 import { isSeenFrom, kindOf } from "../../memory/statement.ts";
 import { exportMemories, importMemories } from "../../operations/memory-file.ts";
-import { extractNew } from "../../operations/memory-extract.ts";
+import { extractNew, type Extracted } from "../../operations/memory-extract.ts";
 import { findMemory, historyOf, memories, revertPass, review, supersede, type Review } from "../../operations/memories.ts";
 import { sourcesOf, type Source } from "../../operations/memory-sources.ts";
 import { aboutOf, check, inRecall, inSight, placeOf, recallMemories, weightsOf, type Here, type Recalled } from "../../operations/recall-memories.ts";
 import { recordOf, usefulnessHere } from "../../operations/uses.ts";
 import type { CommandSpec, Context, Input } from "../command.ts";
 import { iso, when } from "../format.ts";
+import { judgePairs, proposeFrom } from "../memory-model.ts";
 import { memoryJson, sayContradictions, sayMemories, sayMemory } from "../memories.ts";
 import { rounded, sayUse, useJson } from "../memory-use.ts";
 import { count, time } from "../options.ts";
@@ -30,6 +31,9 @@ export const command: CommandSpec = {
     { flags: "--known <time>", text: "list, show, why: only what had been recorded by then" },
     { flags: "--limit <n>", text: "list: how many", default: "50" },
     { flags: "--replace", text: "import: the file is all there is to be; what it lacks ends" },
+    { flags: "--model", text: "extract: ask the model that you have named" },
+    { flags: "--parts <n>", text: "extract --model: how many questions at most, the newest parts of the session first", default: "8" },
+    { flags: "--dry-run", text: "extract --model, judge: what would be sent, and what it would cost" },
   ],
   help: `
 See and correct what is remembered
@@ -42,6 +46,10 @@ inbox lists what was only worked out and waits for you: accept ID..., reject ID.
 something no longer holds. supersede ID NEW puts NEW, a text or an id, in the place of another. revert PASS takes back a
 whole pass, or a revert.
 
+extract reads what sessions have added by rules, however long it takes; every other action does so for five seconds.
+extract --model [SESSION] asks the model that you have named (tidemark model) about a session, else the newest here that
+none has read; judge asks it which statements say the same or exclude each other. What it proposes waits in the inbox.
+
 export [FILE] writes Markdown that can be read and edited; import FILE takes in what was changed in it, as one pass.
 "What did we believe on a day" is --as-of DAY --known DAY; "what was I doing" is --as-of DAY or TIME. To erase a memory for good:
 tidemark forget --memory ID.`,
@@ -50,7 +58,7 @@ tidemark forget --memory ID.`,
     const act = ACTIONS[action];
     if (act === undefined) throw new TidemarkError("USAGE", `"${action}" is not something memory does: ${Object.keys(ACTIONS).join(", ")}`, { hint: "tidemark memory --help" });
     const here = await placeOf(context.cwd, context.environment);
-    await readNew(context);
+    if (act !== takeIn || input.options["model"] === true) await readNew(context);
     return act({ ...input, args: words }, context, here);
   },
 };
@@ -63,14 +71,31 @@ const ACTIONS: Readonly<Record<string, Act>> = {
   end: (input, context, here) => judge({ how: "end" }, input.args, context, here),
   edit: (input, context, here) => judge(edited(input.args.slice(1).join(" "), here), input.args.slice(0, 1), context, here),
   supersede: replace,
+  extract: takeIn,
+  judge: judgePairs,
 };
 
 /** How long one command reads sessions for what is worth keeping, in milliseconds: 120 sessions took three seconds. */
 const READING = 5000;
 
-async function readNew({ caughtUp, terminal, now }: Context): Promise<void> {
-  const { left } = await extractNew(await caughtUp(), { now, ms: READING, clock: () => performance.now(), holder: String(process.pid), progress: (done, total) => terminal.progress("reading sessions", done, total) });
-  if (left > 0) terminal.warn(`${plural(left, "session")} ${left === 1 ? "is" : "are"} still to be read for what is worth keeping: the next tidemark memory goes on`);
+async function readNew(context: Context): Promise<void> {
+  const { left } = await read(context, READING);
+  if (left > 0) context.terminal.warn(`${plural(left, "session")} ${left === 1 ? "is" : "are"} still to be read for what is worth keeping: the next tidemark memory goes on`);
+}
+
+async function read({ caughtUp, terminal, now }: Context, ms: number): Promise<Extracted> {
+  return extractNew(await caughtUp(), { now, ms, clock: () => performance.now(), holder: String(process.pid), progress: (done, total) => terminal.progress("reading sessions", done, total) });
+}
+
+async function takeIn(input: Input, context: Context, here: Here): Promise<number> {
+  if (input.options["model"] === true) return proposeFrom(input, context, here);
+  if (input.args.length > 0 || input.options["dryRun"] === true) throw new TidemarkError("USAGE", "Rules read every session that has gone on; one session alone, and --dry-run, are for --model", { hint: "tidemark memory extract --model SESSION --dry-run" });
+  const { terminal } = context;
+  const { sessions, added, left } = await read(context, Infinity);
+  // Another process is at it.
+  if (left > 0) terminal.warn(`${plural(left, "session")} ${left === 1 ? "is" : "are"} being read by another process`);
+  terminal.answer({ sessions, added, left }, () => terminal.line(`${plural(sessions, "session")} read by rules, ${plural(added, "memory", "memories")} added.`));
+  return 0;
 }
 
 async function list({ args, options }: Input, context: Context, here: Here): Promise<number> {
@@ -91,7 +116,7 @@ async function list({ args, options }: Input, context: Context, here: Here): Pro
   const contradictions = contradictionsOf(state, found.map(({ memory }) => memory)).filter(({ a, b }) => shown.has(a) || shown.has(b));
   terminal.answer({ memories: found.map(memoryJson), contradictions, waiting: waiting.length, more: asked === "" && wanted.length > found.length }, () => {
     if (found.length === 0) terminal.line(options["inbox"] === true ? "Nothing waits for you." : asked === "" ? 'Nothing is remembered here yet. `tidemark remember "TEXT"` keeps a statement.' : "Nothing that is remembered here has these words.");
-    if (asked === "") sayMemories(terminal, found, now);
+    if (asked === "") sayMemories(terminal, found, now, takesPlace(state));
     else for (const each of found) sayMemory(terminal, each, now);
     sayContradictions(terminal, contradictions, (id) => state.memories.get(id)?.statement ?? "");
     if (asked === "" && wanted.length > found.length) terminal.line(terminal.style("dim", `  … and ${wanted.length - found.length} older (--limit ${wanted.length})`));
@@ -255,6 +280,16 @@ async function fromFile({ args, options }: Input, { terminal, store, cwd, now }:
 
 async function stateAt({ store, now }: Context, options: Input["options"]): Promise<MemoryState> {
   return memories(await store(), time(options["known"], "--known", now));
+}
+
+/** What accepting one that waits would end, so that nobody ends it unawares. */
+function takesPlace({ memories: all }: MemoryState): (memory: Memory) => readonly Memory[] {
+  return ({ id, status, replaces, ...memory }) => {
+    if (status !== "inbox") return [];
+    if (replaces !== undefined) return [replaces.old, replaces.by].flatMap((each) => all.get(each) ?? []);
+    const slot = slotOf(memory);
+    return [...all.values()].filter((other) => other.status === "active" && other.id !== id && slotOf(other) === slot && other.valid_from <= memory.valid_from);
+  };
 }
 
 /** Those the fold found, and statements that say the opposite of these. */
