@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { freshStore, importInto, configWith, NOW, scratch } from "../../test/helpers.ts";
 import { openDatabase } from "../store/sqlite/driver.ts";
 import { examine } from "./doctor.ts";
+import { takeInPassages } from "./passages.ts";
 import { searchSessions } from "./search.ts";
 import { listSessions } from "./sessions.ts";
 import { verify } from "./verify.ts";
@@ -12,6 +13,7 @@ async function damaged(sql: string): Promise<Awaited<ReturnType<typeof freshStor
   const home = scratch();
   const store = await freshStore(home);
   await importInto(store, configWith("197 main", "197 fork"));
+  await takeInPassages(store);
   const log = openDatabase(join(home, "log.db"));
   log.exec(sql);
   log.close();
@@ -30,6 +32,9 @@ test.each([
   ["a summary that says something else", "UPDATE summary SET body = json_set(body, '$.turns', 77)", "SUMMARY_DIFFERS"],
   ["a summary that is no JSON", "UPDATE summary SET body = 'garbage'", "SUMMARY_DIFFERS"],
   ["words gone from the text index", "DELETE FROM words WHERE rowid % 2 = 0", "INDEX_DIFFERS"],
+  ["a vector of no passage", "INSERT INTO vector_space VALUES (1, 'small 4'); INSERT INTO passage_vector VALUES (1, zeroblob(4))", "INDEX_DIFFERS"],
+  ["a vector of another length", "INSERT INTO vector_space VALUES (1, 'small 4'); INSERT INTO passage_vector SELECT min(key), zeroblob(5) FROM passage", "INDEX_DIFFERS"],
+  ["vectors of nobody", "INSERT INTO passage_vector SELECT key, zeroblob(4) FROM passage", "INDEX_DIFFERS"],
   ["a fork's shared events gone", "DELETE FROM shared", "MEMBERSHIP_DIFFERS"],
 ])("%s is found, mended from the log, and sound afterwards", async (_, sql, code) => {
   const store = await damaged(sql);

@@ -12,39 +12,64 @@ export function packed(vector: Float32Array): Int8Array {
   return Int8Array.from(vector, (each) => (largest === 0 ? 0 : Math.round((each / largest) * 127)));
 }
 
-/** The cosine of the angle between two of one length. */
-export function cosine(a: Int8Array, b: Int8Array): number {
-  let dot = 0;
-  let aa = 0;
-  let bb = 0;
-  for (let i = 0; i < a.length; i++) {
-    const x = a[i]!;
-    const y = b[i]!;
-    dot += x * y;
-    aa += x * x;
-    bb += y * y;
-  }
-  return aa === 0 || bb === 0 ? 0 : dot / Math.sqrt(aa * bb);
-}
-
 /** What any text is to any other differs between embedders, from 0 to 0.8: only what is nearer than that says anything. */
 const LEAST = 0.25;
 /** One passage alone says nothing about what is usual: as many as these that have nothing in common with the question are added. */
 const UNRELATED = 1;
 
-/** The nearest by key, best first. `vectors` is gone through once. */
-export function nearest<K>(vectors: Iterable<readonly [K, Int8Array]>, vector: Float32Array, limit: number): { key: K; score: number }[] {
-  const wanted = packed(vector);
-  const all: { key: K; score: number }[] = [];
-  let sum = 0;
-  for (const [key, each] of vectors) {
-    // One that was damaged is near to nothing.
-    if (each.length !== wanted.length) continue;
-    const score = cosine(wanted, each);
-    sum += score;
-    all.push({ key, score });
+/** Many vectors of one length, one behind the other: a third of the time that as many small arrays take. */
+export class VectorBlock<K> {
+  readonly keys: readonly K[];
+  readonly #bytes: Int8Array;
+  /** Length of each, squared. */
+  readonly #squares: Float64Array;
+  readonly #dimension: number;
+
+  /** Gone through once. One of another length was damaged, and is left out. */
+  constructor(vectors: Iterable<readonly [K, Int8Array]>, dimension: number) {
+    const keys: K[] = [];
+    let bytes = new Int8Array(dimension * 64);
+    for (const [key, vector] of vectors) {
+      if (vector.length !== dimension) continue;
+      const at = keys.length * dimension;
+      if (at + dimension > bytes.length) {
+        const more = new Int8Array(bytes.length * 2);
+        more.set(bytes);
+        bytes = more;
+      }
+      bytes.set(vector, at);
+      keys.push(key);
+    }
+    [this.keys, this.#bytes, this.#dimension] = [keys, bytes, dimension];
+    this.#squares = new Float64Array(keys.length);
+    for (let i = 0; i < keys.length; i++) this.#squares[i] = dot(bytes, i * dimension, bytes, i * dimension, dimension);
   }
-  const usual = Math.max(0, sum / (all.length + UNRELATED));
+
+  /** The cosine of the angle between this and each of those that pass, in their order. */
+  *cosines(wanted: Int8Array, passes: (key: K) => boolean): Generator<readonly [K, number]> {
+    if (wanted.length !== this.#dimension) return;
+    const dimension = this.#dimension;
+    const own = dot(wanted, 0, wanted, 0, dimension);
+    for (let i = 0; i < this.keys.length; i++) {
+      const key = this.keys[i]!;
+      if (!passes(key)) continue;
+      const both = own * this.#squares[i]!;
+      yield [key, both === 0 ? 0 : dot(wanted, 0, this.#bytes, i * dimension, dimension) / Math.sqrt(both)];
+    }
+  }
+}
+
+/** One small function for all of it: the engine has it compiled after a few hundred vectors. */
+function dot(a: Int8Array, from: number, b: Int8Array, at: number, length: number): number {
+  let sum = 0;
+  for (let i = 0; i < length; i++) sum += a[from + i]! * b[at + i]!;
+  return sum;
+}
+
+/** The nearest by key, best first, of those that pass. */
+export function nearest<K>(block: VectorBlock<K>, vector: Float32Array, limit: number, passes: (key: K) => boolean = () => true): { key: K; score: number }[] {
+  const all = Array.from(block.cosines(packed(vector), passes), ([key, score]) => ({ key, score }));
+  const usual = Math.max(0, all.reduce((sum, { score }) => sum + score, 0) / (all.length + UNRELATED));
   const lift = (score: number): number => (usual >= 1 ? 0 : (score - usual) / (1 - usual));
   return all.map(({ key, score }) => ({ key, score: lift(score) })).filter(({ score }) => score >= LEAST).sort((a, b) => b.score - a.score).slice(0, limit);
 }

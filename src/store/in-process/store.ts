@@ -17,7 +17,7 @@ import { holdsPhrases, matches, parseQuery, rarity, score } from "../ranking.ts"
 import type { Question } from "../question.ts";
 import { recall } from "../recall.ts";
 import type { PassageSource, ReadPassage } from "../recall-rank.ts";
-import { nearest, packed } from "../vectors.ts";
+import { nearest, packed, VectorBlock } from "../vectors.ts";
 import type { Appended, Hit, Passage, PassageAnswer, PassageFilter, PassagePlace, Position, SearchAnswer, SearchFilter, SourceState, Store, Stored } from "../store.ts";
 import { inProcessSource } from "./passages.ts";
 
@@ -250,7 +250,7 @@ class InProcessStore implements Store {
       const own = vectors.byPlace.get(nameOf(passage));
       return own === undefined ? [] : [[passage, own] as const];
     });
-    return nearest(known, vector, limit).map(({ key: { event, position, part, text, project, branch }, score }) => ({ event, position, part, text, project, branch, score }));
+    return nearest(new VectorBlock(known, vector.length), vector, limit).map(({ key: { event, position, part, text, project, branch }, score }) => ({ event, position, part, text, project, branch, score }));
   }
 
   async dropVectors(): Promise<void> {

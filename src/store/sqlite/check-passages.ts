@@ -72,7 +72,7 @@ function checkTerms(database: Prepared["database"]): Problem[] {
 
 /** Inside the caller's transaction. */
 export function rebuildPassages(log: Prepared, decode: Decode, progress?: Progress): void {
-  log.database.exec("DELETE FROM conversation; DELETE FROM passage; DELETE FROM passage_head; INSERT INTO passage_words(passage_words) VALUES ('delete-all')");
+  log.database.exec("DELETE FROM conversation; DELETE FROM passage; DELETE FROM passage_vector; DELETE FROM passage_head; INSERT INTO passage_words(passage_words) VALUES ('delete-all')");
   const head = Number(log.sql("SELECT position FROM head").get()?.["position"] ?? 0);
   for (let at = 0; at < head; progress?.(at, head)) at = takePassages(log, decode, PAGE);
 }

@@ -23,6 +23,24 @@ describe("sqlite on disk", () => {
 
   const bytesHold = (word: string): string[] => readdirSync(folder).filter((name) => readFileSync(join(folder, name)).includes(word));
 
+  test("of more vectors than are compared the newest count, and with a filter the newest that pass it", async () => {
+    const store = await openSqliteStore(newFolder());
+    await store.append([started("old", "/work/old"), prompt("flute", { session: "old" }), started("new", "/work/new"), prompt("drum", { session: "new" })]);
+    await store.takePassages(10);
+    const { passages } = await store.withoutVector("a 2", 10);
+    await store.putVectors("a 2", passages.map(({ position, part, text }) => ({ position, part, vector: Float32Array.from(text === "flute" ? [1, 0] : [0, 1]) })));
+    const found = async (filter = {}): Promise<string[]> => (await store.near("a 2", Float32Array.from([1, 0]), filter, 3)).map(({ text }) => text);
+    expect(await found()).toEqual(["flute"]);
+    expect(await found({ project: "/work/new" })).toEqual([]);
+    const log = openDatabase(join(folder, "log.db"));
+    log.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) INSERT INTO passage SELECT 2 * 1048576 + 600000 + i, 4, i, 0, 1, 0, '' FROM n`);
+    log.exec("INSERT INTO passage_vector SELECT key, x'007f' FROM passage WHERE part > 0");
+    log.close();
+    expect(await found()).toEqual([]);
+    expect(await found({ project: "/work/old" })).toEqual(["flute"]);
+    await store.close();
+  });
+
   test("what was erased stands in none of the files, while a second handle is open too", async () => {
     const [store, other] = [await openSqliteStore(newFolder()), await openSqliteStore(folder)];
     const secrets = [prompt("the passphrase is zyzzogeton"), answer("zyzzogeton it is, see mySplendidXylotomy"), ended(`zyzzogeton ${Array.from({ length: 3000 }, (_, i) => i * 7919).join("zyzzogeton")}`)];

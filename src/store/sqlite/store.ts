@@ -22,7 +22,7 @@ import { checkIndex, checkLog, checkSummaryRows, rebuildIndex } from "./check.ts
 import type { Row } from "./driver.ts";
 import { openFiles, type Files, type Prepared } from "./files.ts";
 import { PassageCache } from "./passage-cache.ts";
-import { dropVectors, near, putVectors, withoutVector } from "./vectors.ts";
+import { checkVectors, dropVectors, near, putVectors, VectorCache, withoutVector } from "./vectors.ts";
 import { forgetPassages, passageHead, passageSource, takePassages } from "./passages.ts";
 import { EVENT_COLUMNS, pack, toStored, unpack } from "./rows.ts";
 import { search } from "./search.ts";
@@ -41,6 +41,7 @@ class SqliteStore implements Store {
   readonly #files: Files;
   readonly #log: Prepared;
   readonly #passages = new PassageCache();
+  readonly #vectors = new VectorCache();
   readonly #objects: Prepared;
   #closed = false;
 
@@ -258,7 +259,7 @@ class SqliteStore implements Store {
   }
 
   async near(space: string, vector: Float32Array, filter: PassageFilter, limit: number): Promise<Passage[]> {
-    return guarded(() => near(this.#log, (rows) => this.#decode(rows), space, vector, filter, limit));
+    return guarded(() => this.#log.read(() => near(this.#log, (rows) => this.#decode(rows), this.#vectors, space, vector, filter, limit)));
   }
 
   async dropVectors(): Promise<void> {
@@ -281,7 +282,7 @@ class SqliteStore implements Store {
   }
 
   async checkIndex(progress?: (done: Position, total: Position) => void): Promise<Problem[]> {
-    return guarded(() => [...checkSummaryRows(this.#log), ...checkIndex(this.#log, (rows) => this.#decodeSound(rows), progress), ...checkPassages(this.#log, (rows) => this.#decodeSound(rows), progress)]);
+    return guarded(() => [...checkSummaryRows(this.#log), ...checkIndex(this.#log, (rows) => this.#decodeSound(rows), progress), ...checkPassages(this.#log, (rows) => this.#decodeSound(rows), progress), ...checkVectors(this.#log)]);
   }
 
   async rebuildIndex(progress?: (done: Position, total: Position) => void): Promise<void> {
@@ -337,6 +338,7 @@ class SqliteStore implements Store {
   /** A writing transaction; what was remembered during one that failed is forgotten with it. */
   #write<T>(body: () => T): T {
     this.#passages.drop();
+    this.#vectors.drop();
     try {
       return this.#log.write(body);
     } catch (error) {
