@@ -50,6 +50,8 @@ export const PACKAGES: Readonly<Record<string, string | readonly string[]>> = {
   "@modelcontextprotocol/node": "mcp",
   "node-diff3": "checkpoint",
   "smol-toml": "agents",
+  // What a static model counts as a word is for its own tokenizer to say.
+  "@huggingface/tokenizers": "models",
 };
 
 export const ROOT = resolve(".");

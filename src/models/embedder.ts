@@ -3,9 +3,11 @@
  * one everything works by words. Here the check of what one gives, and the choice of a client; the clients stand beside.
  */
 import { TidemarkError } from "../base/errors.ts";
-import type { EmbedderKind, Endpoint, Given } from "./endpoint.ts";
+import { baseName } from "../base/text.ts";
+import type { EmbedderKind, Endpoint, Given, StaticPlace } from "./endpoint.ts";
 import { ollamaVectors } from "./ollama.ts";
 import { openaiVectors } from "./openai.ts";
+import type { StaticModel } from "./static.ts";
 
 export interface Embedded {
   /** One for each text, in their order. */
@@ -30,8 +32,33 @@ const READ = 2000;
 
 const VECTORS: Readonly<Record<EmbedderKind, (endpoint: Endpoint, texts: readonly string[], timeout: number) => Promise<Given>>> = { ollama: ollamaVectors, openai: openaiVectors };
 
-export function embedderAt(endpoint: Endpoint, dimension: number): Embedder {
-  return { name: `${endpoint.kind} ${endpoint.model}`, dimension, embed: async (texts, timeout) => checked(await ask(endpoint, texts, timeout), texts.length, endpoint, dimension) };
+export type EmbedderPlace = Endpoint | StaticPlace;
+
+/** By which vectors of two embedders are kept apart. */
+export function nameOf(place: EmbedderPlace): string {
+  return place.kind === "static" ? `static ${baseName(place.model)} ${place.print}` : `${place.kind} ${place.model}`;
+}
+
+export function embedderAt(place: EmbedderPlace, dimension: number): Embedder {
+  const embed = place.kind === "static" ? staticEmbed(place) : async (texts: readonly string[], timeout: number) => checked(await ask(place, texts, timeout), texts.length, place, dimension);
+  return { name: nameOf(place), dimension, embed };
+}
+
+/** What is in the folder, if it holds static vectors. Refused as by `openStatic`. */
+export async function staticPlace(folder: string): Promise<{ readonly place: StaticPlace; readonly dimension: number }> {
+  const { openStatic } = await import("./static.ts");
+  const { print, dimension } = openStatic(folder);
+  return { place: { kind: "static", model: folder, print }, dimension };
+}
+
+/** Read at the first question: few commands ask one. */
+function staticEmbed({ model, print }: StaticPlace): Embedder["embed"] {
+  let opened: StaticModel | undefined;
+  return async (texts) => {
+    opened ??= (await import("./static.ts")).openStatic(model);
+    if (opened.print !== print) throw new TidemarkError("MODEL_GARBLED", `Another model lies in ${model} than the one that was named`, { hint: `tidemark embedder static ${model}` });
+    return opened.embed(texts.map(readable));
+  };
 }
 
 /** How many numbers its vectors have: one short text is embedded to find out. */
@@ -41,7 +68,11 @@ export async function dimensionOf(endpoint: Endpoint, timeout: number): Promise<
 }
 
 function ask(endpoint: Endpoint, texts: readonly string[], timeout: number): Promise<Given> {
-  return VECTORS[endpoint.kind](endpoint, texts.map((text) => text.slice(0, READ).toWellFormed()), timeout);
+  return VECTORS[endpoint.kind](endpoint, texts.map(readable), timeout);
+}
+
+function readable(text: string): string {
+  return text.slice(0, READ).toWellFormed();
 }
 
 /** As many as texts, all of one length, of finite numbers that are not all zero. */

@@ -15,6 +15,15 @@ export interface Endpoint extends Server {
   readonly kind: EmbedderKind;
 }
 
+/** Static vectors in a folder on this machine. */
+export interface StaticPlace {
+  readonly kind: "static";
+  /** Its whole path. */
+  readonly model: string;
+  /** Tells the model from another one in the same folder. */
+  readonly print: string;
+}
+
 /** What a server gave, before it is checked. */
 export interface Given {
   readonly vectors: unknown;

@@ -4,13 +4,13 @@
  */
 import { TidemarkError } from "../base/errors.ts";
 import { isRecord } from "../base/json.ts";
-import { dimensionOf, embedderAt, type Embedder } from "../models/embedder.ts";
+import { dimensionOf, embedderAt, nameOf, staticPlace, type Embedder, type EmbedderPlace } from "../models/embedder.ts";
 import type { EmbedderKind, Endpoint } from "../models/endpoint.ts";
 import type { Store } from "../store/store.ts";
 import { addressOf, keyFrom, type Variables } from "./model-address.ts";
 import { readSettings, settingsFile, writeSettings } from "./settings.ts";
 
-export interface EmbedderSetting {
+interface ServerSetting {
   readonly kind: EmbedderKind;
   readonly model: string;
   readonly url: string;
@@ -21,7 +21,17 @@ export interface EmbedderSetting {
   readonly price?: number;
 }
 
-export const USUAL_URL: Readonly<Record<EmbedderSetting["kind"], string>> = { ollama: "http://127.0.0.1:11434", openai: "https://api.openai.com/v1" };
+interface StaticSetting {
+  readonly kind: "static";
+  /** A folder. */
+  readonly model: string;
+  readonly print: string;
+  readonly dimension: number;
+}
+
+export type EmbedderSetting = ServerSetting | StaticSetting;
+
+export const USUAL_URL: Readonly<Record<EmbedderKind, string>> = { ollama: "http://127.0.0.1:11434", openai: "https://api.openai.com/v1" };
 
 /** Milliseconds for the first request: a model is loaded at it. */
 const FIRST = 60_000;
@@ -36,13 +46,19 @@ export function readEmbedder(home: string): EmbedderSetting | undefined {
 
 function isSetting(value: unknown): value is EmbedderSetting {
   if (!isRecord(value)) return false;
-  const { kind, model, url, dimension, key_env: name = "", price = 0 } = value;
+  const { kind, model, url, print, dimension, key_env: name = "", price = 0 } = value;
+  if (kind === "static") return typeof model === "string" && typeof print === "string" && Number.isInteger(dimension);
   return (kind === "ollama" || kind === "openai") && typeof model === "string" && typeof url === "string" && URL.canParse(url) && Number.isInteger(dimension) && typeof name === "string" && typeof price === "number";
 }
 
 /** Refused: MODEL_REFUSED where the variable with the key is empty. */
 export function embedderOf(setting: EmbedderSetting, environment: Variables): Embedder {
-  return embedderAt(endpointOf(setting, environment), setting.dimension);
+  return embedderAt(placeOf(setting, environment), setting.dimension);
+}
+
+/** By which its vectors are known, without asking it. */
+export function embedderName(setting: EmbedderSetting): string {
+  return nameOf(setting);
 }
 
 export interface Naming {
@@ -53,14 +69,22 @@ export interface Naming {
 }
 
 /** Asks it for one vector first: what does not answer is not named. Vectors of another are dropped. */
-export async function nameEmbedder(store: Store, wanted: Omit<EmbedderSetting, "dimension">, { home, environment, unique }: Naming): Promise<EmbedderSetting> {
-  const url = addressOf(wanted.url, wanted.key_env !== undefined);
-  const dimension = await dimensionOf(endpointOf({ ...wanted, url }, environment), FIRST);
-  const setting = { ...wanted, url, dimension };
+export async function nameEmbedder(store: Store, wanted: Omit<ServerSetting, "dimension"> | { readonly kind: "static"; readonly model: string }, { home, environment, unique }: Naming): Promise<EmbedderSetting> {
+  const setting = wanted.kind === "static" ? await staticSetting(wanted.model) : await serverSetting(wanted, environment);
   // A model that was replaced behind its name gives other vectors: naming it again begins anew.
   await store.dropVectors();
   writeSettings(home, { embedder: setting }, unique);
   return setting;
+}
+
+async function staticSetting(folder: string): Promise<StaticSetting> {
+  const { place, dimension } = await staticPlace(folder);
+  return { ...place, dimension };
+}
+
+async function serverSetting(wanted: Omit<ServerSetting, "dimension">, environment: Variables): Promise<ServerSetting> {
+  const url = addressOf(wanted.url, wanted.key_env !== undefined);
+  return { ...wanted, url, dimension: await dimensionOf(endpointOf({ ...wanted, url }, environment), FIRST) };
 }
 
 export async function endEmbedder(store: Store, home: string, unique: string): Promise<void> {
@@ -73,7 +97,11 @@ export function costOf(tokens: number, price: number | undefined): number | unde
   return price === undefined ? undefined : (tokens * price) / 1_000_000;
 }
 
-function endpointOf({ kind, model, url, key_env: name }: Omit<EmbedderSetting, "dimension">, environment: Variables): Endpoint {
+function placeOf(setting: EmbedderSetting, environment: Variables): EmbedderPlace {
+  return setting.kind === "static" ? setting : endpointOf(setting, environment);
+}
+
+function endpointOf({ kind, model, url, key_env: name }: Omit<ServerSetting, "dimension">, environment: Variables): Endpoint {
   const key = keyFrom(name, environment, `${kind} ${model}`);
   return { kind, model, url, ...(key === undefined ? {} : { key }) };
 }

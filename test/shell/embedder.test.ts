@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { expect, test } from "vitest";
 import { ask, place, putTranscript, inConfig, tidemark, type Place } from "../helpers.ts";
 import { embedding, modelServer } from "../model-server.ts";
+import { staticModel, UNIGRAM } from "../static-model.ts";
 
 const KEY = "the-key-of-a-test";
 
@@ -37,6 +38,22 @@ test("one is named, filled, asked by recall, and let go", async () => {
   expect((await ask(at, ["recall", "greeting"])).data.path).not.toContain("meaning");
   expect(requests).toHaveLength(asked + 1);
   expect((await ask(at, ["verify"])).data.problems).toEqual([]);
+});
+
+test("static vectors in a folder are named, filled and asked without a server, and replaced ones are noticed", async () => {
+  const at = await filled();
+  const folder = staticModel(join(at.cwd, "potion"));
+  expect(await ask(at, ["embedder", "static", "potion"])).toMatchObject({ code: 0, data: { embedder: { kind: "static", model: folder, dimension: 8 } }, warnings: [] });
+  expect(await ask(at, ["embedder", "--fill"])).toMatchObject({ code: 0, data: { left: 0 } });
+  expect((await ask(at, ["embedder"])).data).toMatchObject({ left: 0 });
+  const { data, warnings } = await ask(at, ["recall", "hello"]);
+  expect(data.path).toMatch(/by meaning \(static potion [0-9a-f]{8}\)/);
+  expect(data.items.filter(({ found_by }: { found_by?: string }) => found_by === "meaning" || found_by === "both").length).toBeGreaterThan(0);
+  expect(warnings).toEqual([]);
+  staticModel(folder, { tokenizer: UNIGRAM });
+  expect(await ask(at, ["recall", "greeting"])).toMatchObject({ code: 0, warnings: [expect.stringContaining("Another model lies in")] });
+  expect(await ask(at, ["embedder", "static", "nowhere"])).toMatchObject({ code: 1, error: { code: "MODEL_REFUSED" } });
+  expect(await ask(at, ["embedder", "static", "potion", "--price", "1"])).toMatchObject({ code: 1, error: { code: "BAD_VALUE" } });
 });
 
 test("what does not answer is not named, and one that goes away leaves recall by words with a note", async () => {

@@ -1,7 +1,8 @@
 /** `tidemark embedder`: the embedder that recall asks beside words, if the user names one. */
+import { resolve } from "node:path";
 import { TidemarkError } from "../../base/errors.ts";
 import { plural } from "../../base/text.ts";
-import { costOf, embedderOf, endEmbedder, nameEmbedder, readEmbedder, USUAL_URL, type EmbedderSetting } from "../../operations/embedder.ts";
+import { costOf, embedderName, embedderOf, endEmbedder, nameEmbedder, readEmbedder, USUAL_URL, type EmbedderSetting } from "../../operations/embedder.ts";
 import { embedPassages, spaceOf, type Embedding } from "../../operations/meaning.ts";
 import { isLocal } from "../../operations/model-address.ts";
 import { takeInPassages } from "../../operations/passages.ts";
@@ -20,7 +21,8 @@ export const command: CommandSpec = {
 Name an embedder that recall asks beside words
 
 Off until you name one, and everything works without. With one, recall also finds what says the same in other words. Kinds:
-ollama (a server of Ollama, on this machine unless --url says otherwise) and openai (any server that speaks that API).
+ollama (a server of Ollama, on this machine unless --url says otherwise), openai (any server that speaks that API), and static:
+a folder with static vectors as model2vec writes it, read in this process, so that nothing leaves the machine.
 
 What was said in sessions and what you ask of recall is sent to the address that you name, with known secrets taken out; no
 hook ever does. Vectors are kept in the store, a byte for each number. recall makes those that are missing for a second at
@@ -45,7 +47,7 @@ async function show(context: Context): Promise<number> {
     });
     return 0;
   }
-  const { left } = await (await context.store()).withoutVector(spaceOf({ name: `${setting.kind} ${setting.model}`, dimension: setting.dimension }), 1);
+  const { left } = await (await context.store()).withoutVector(spaceOf({ name: embedderName(setting), dimension: setting.dimension }), 1);
   context.terminal.answer({ embedder: setting, left }, () => {
     context.terminal.line(`${told(setting)}.`);
     context.terminal.line(left === 0 ? "All that was taken in has a vector." : `${plural(left, "passage")} without a vector; tidemark embedder --fill makes them.`);
@@ -53,18 +55,20 @@ async function show(context: Context): Promise<number> {
   return 0;
 }
 
-function told({ kind, model, url, dimension }: EmbedderSetting): string {
-  return `${kind} ${model} at ${url}, ${plural(dimension, "number")} for each text`;
+function told(setting: EmbedderSetting): string {
+  const { kind, model, dimension } = setting;
+  return `${kind === "static" ? `the static vectors in ${model}` : `${kind} ${model} at ${setting.url}`}, ${plural(dimension, "number")} for each text`;
 }
 
 async function name(kind: string, model: string | undefined, { options }: Input, context: Context): Promise<number> {
-  if (kind !== "ollama" && kind !== "openai") throw new TidemarkError("BAD_VALUE", `"${kind}" is no kind of embedder: ollama or openai`, { hint: "tidemark embedder --help" });
-  if (model === undefined || model === "") throw new TidemarkError("BAD_VALUE", "Which model?", { hint: `tidemark embedder ${kind} MODEL` });
+  if (kind !== "ollama" && kind !== "openai" && kind !== "static") throw new TidemarkError("BAD_VALUE", `"${kind}" is no kind of embedder: ollama, openai or static`, { hint: "tidemark embedder --help" });
+  if (model === undefined || model === "") throw new TidemarkError("BAD_VALUE", "Which model?", { hint: `tidemark embedder ${kind} ${kind === "static" ? "FOLDER" : "MODEL"}` });
   const { url, keyEnv, price } = options;
+  if (kind === "static" && (url !== undefined || keyEnv !== undefined || price !== undefined)) throw new TidemarkError("BAD_VALUE", "Static vectors lie in a folder: they take none of --url, --key-env and --price");
   if (price !== undefined && !(Number(price) >= 0)) throw new TidemarkError("BAD_VALUE", `--price takes a number, not "${String(price)}"`);
-  const wanted = { kind, model, url: typeof url === "string" ? url : USUAL_URL[kind], ...(typeof keyEnv === "string" ? { key_env: keyEnv } : {}), ...(price === undefined ? {} : { price: Number(price) }) } as const;
+  const wanted = kind === "static" ? ({ kind, model: resolve(context.cwd, model) } as const) : { kind, model, url: typeof url === "string" ? url : USUAL_URL[kind], ...(typeof keyEnv === "string" ? { key_env: keyEnv } : {}), ...(price === undefined ? {} : { price: Number(price) }) } as const;
   const setting = await nameEmbedder(await context.store(), wanted, { home: context.home, environment: context.environment, unique: String(process.pid) });
-  if (!isLocal(setting.url)) context.terminal.warn(`What was said in sessions and what you ask is sent to ${new URL(setting.url).host}, known secrets taken out. tidemark embedder --off ends it.`);
+  if (setting.kind !== "static" && !isLocal(setting.url)) context.terminal.warn(`What was said in sessions and what you ask is sent to ${new URL(setting.url).host}, known secrets taken out. tidemark embedder --off ends it.`);
   context.terminal.answer({ embedder: setting }, () => {
     context.terminal.line(`recall asks ${told(setting)}.`);
     context.terminal.line(context.terminal.style("dim", "Vectors for all that was said: tidemark embedder --fill"));
@@ -83,7 +87,7 @@ async function fillUp({ terminal, home, environment, caughtUp }: Context): Promi
   await takeInPassages(store);
   const { left: all } = await store.withoutVector(spaceOf(embedder), 1);
   const done = await embedPassages(store, embedder, { ms: Infinity, clock: () => performance.now(), timeout: REQUEST, progress: (left) => terminal.progress("vectors", all - left, all) });
-  const cost = costOf(done.tokens, setting.price);
+  const cost = setting.kind === "static" ? undefined : costOf(done.tokens, setting.price);
   terminal.answer({ ...done, ...(cost === undefined ? {} : { cost }) }, () => terminal.line(spent(done, cost)));
   return 0;
 }

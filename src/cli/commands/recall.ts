@@ -77,7 +77,8 @@ function asOf(value: string | boolean | undefined, now: number): number | undefi
 const DAY = 86_400_000;
 
 function spentJson(spent: NonNullable<RecallResult["spent"]>, { home }: Context): Record<string, number> {
-  const cost = costOf(spent.tokens, readEmbedder(home)?.price);
+  const setting = readEmbedder(home);
+  const cost = setting === undefined || setting.kind === "static" ? undefined : costOf(spent.tokens, setting.price);
   return { ...spent, ...(cost === undefined ? {} : { cost }) };
 }
 
