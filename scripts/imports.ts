@@ -52,6 +52,8 @@ export const PACKAGES: Readonly<Record<string, string | readonly string[]>> = {
   "smol-toml": "agents",
   // What a static model counts as a word is for its own tokenizer to say.
   "@huggingface/tokenizers": "models",
+  // Optional, and installed by who wants it: half a gigabyte.
+  "@huggingface/transformers": "models",
 };
 
 export const ROOT = resolve(".");

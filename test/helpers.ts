@@ -183,7 +183,7 @@ export function tidemark({ cwd, env }: Place, args: readonly string[], more: { e
 
 export const shell = ({ cwd, env }: Place, script: string): Promise<Outcome> => run("sh", ["-c", script], cwd, { ...env, TIDEMARK: `${process.execPath} ${BINARY}` });
 
-function run(program: string, args: readonly string[], cwd: string, env: Record<string, string>): Promise<Outcome> {
+export function run(program: string, args: readonly string[], cwd: string, env: Record<string, string>): Promise<Outcome> {
   return new Promise((done, failed) => {
     const child = spawn(program, args, { cwd, env, stdio: ["ignore", "pipe", "pipe"] });
     let [out, err] = ["", ""];

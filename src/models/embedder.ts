@@ -4,10 +4,9 @@
  */
 import { TidemarkError } from "../base/errors.ts";
 import { baseName } from "../base/text.ts";
-import type { EmbedderKind, Endpoint, Given, StaticPlace } from "./endpoint.ts";
+import type { EmbedderKind, Endpoint, Given, LocalModel, LocalPlace } from "./endpoint.ts";
 import { ollamaVectors } from "./ollama.ts";
 import { openaiVectors } from "./openai.ts";
-import type { StaticModel } from "./static.ts";
 
 export interface Embedded {
   /** One for each text, in their order. */
@@ -32,31 +31,39 @@ const READ = 2000;
 
 const VECTORS: Readonly<Record<EmbedderKind, (endpoint: Endpoint, texts: readonly string[], timeout: number) => Promise<Given>>> = { ollama: ollamaVectors, openai: openaiVectors };
 
-export type EmbedderPlace = Endpoint | StaticPlace;
+export type EmbedderPlace = Endpoint | LocalPlace;
 
 /** By which vectors of two embedders are kept apart. */
 export function nameOf(place: EmbedderPlace): string {
-  return place.kind === "static" ? `static ${baseName(place.model)} ${place.print}` : `${place.kind} ${place.model}`;
+  return isLocalPlace(place) ? `${place.kind} ${baseName(place.model)} ${place.print}` : `${place.kind} ${place.model}`;
 }
 
 export function embedderAt(place: EmbedderPlace, dimension: number): Embedder {
-  const embed = place.kind === "static" ? staticEmbed(place) : async (texts: readonly string[], timeout: number) => checked(await ask(place, texts, timeout), texts.length, place, dimension);
+  const embed = isLocalPlace(place) ? localEmbed(place) : async (texts: readonly string[], timeout: number) => checked(await ask(place, texts, timeout), texts.length, place, dimension);
   return { name: nameOf(place), dimension, embed };
 }
 
-/** What is in the folder, if it holds static vectors. Refused as by `openStatic`. */
-export async function staticPlace(folder: string): Promise<{ readonly place: StaticPlace; readonly dimension: number }> {
-  const { openStatic } = await import("./static.ts");
-  const { print, dimension } = openStatic(folder);
-  return { place: { kind: "static", model: folder, print }, dimension };
+function isLocalPlace(place: EmbedderPlace): place is LocalPlace {
+  return place.kind === "static" || place.kind === "onnx";
 }
 
-/** Read at the first question: few commands ask one. */
-function staticEmbed({ model, print }: StaticPlace): Embedder["embed"] {
-  let opened: StaticModel | undefined;
+/** Loaded when they are used: few commands ask one. */
+const OPEN: Readonly<Record<LocalPlace["kind"], (folder: string) => Promise<LocalModel>>> = {
+  static: async (folder) => (await import("./static.ts")).openStatic(folder),
+  onnx: async (folder) => (await import("./onnx.ts")).openOnnx(folder),
+};
+
+/** What is in the folder, if it holds a model of this kind. Refused as by `openStatic` and `openOnnx`. */
+export async function localPlace(kind: LocalPlace["kind"], folder: string): Promise<{ readonly place: LocalPlace; readonly dimension: number }> {
+  const { print, dimension } = await OPEN[kind](folder);
+  return { place: { kind, model: folder, print }, dimension };
+}
+
+function localEmbed({ kind, model, print }: LocalPlace): Embedder["embed"] {
+  let opened: LocalModel | undefined;
   return async (texts) => {
-    opened ??= (await import("./static.ts")).openStatic(model);
-    if (opened.print !== print) throw new TidemarkError("MODEL_GARBLED", `Another model lies in ${model} than the one that was named`, { hint: `tidemark embedder static ${model}` });
+    opened ??= await OPEN[kind](model);
+    if (opened.print !== print) throw new TidemarkError("MODEL_GARBLED", `Another model lies in ${model} than the one that was named`, { hint: `tidemark embedder ${kind} ${model}` });
     return opened.embed(texts.map(readable));
   };
 }

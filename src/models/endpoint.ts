@@ -15,13 +15,21 @@ export interface Endpoint extends Server {
   readonly kind: EmbedderKind;
 }
 
-/** Static vectors in a folder on this machine. */
-export interface StaticPlace {
-  readonly kind: "static";
+/** Static vectors, or a model that runs in this process, in a folder on this machine. */
+export interface LocalPlace {
+  readonly kind: "static" | "onnx";
   /** Its whole path. */
   readonly model: string;
   /** Tells the model from another one in the same folder. */
   readonly print: string;
+}
+
+/** What lies in such a folder, opened. */
+export interface LocalModel {
+  readonly dimension: number;
+  readonly print: string;
+  /** Zeroes for a text that it can make nothing of: it is near to nothing. `tokens`: 0 where it does not count them. */
+  embed(texts: readonly string[]): Promise<{ readonly vectors: readonly Float32Array[]; readonly tokens: number }>;
 }
 
 /** What a server gave, before it is checked. */

@@ -10,22 +10,15 @@ import { Tokenizer } from "@huggingface/tokenizers";
 import { TidemarkError } from "../base/errors.ts";
 import { sha256Hex } from "../base/hash.ts";
 import { isRecord } from "../base/json.ts";
+import type { LocalModel } from "./endpoint.ts";
 import { openTensors, type Tensor } from "./safetensors.ts";
-
-export interface StaticModel {
-  readonly dimension: number;
-  /** Tells it from another one in the same folder. */
-  readonly print: string;
-  /** Zeroes for a text of which no token is known: it is near to nothing. `tokens`: those that were known. */
-  embed(texts: readonly string[]): { readonly vectors: readonly Float32Array[]; readonly tokens: number };
-}
 
 const TOKENS = 512;
 /** Of the numbers so many bytes are looked at to tell two models apart. */
 const LOOKED_AT = 65_536;
 
 /** Refused: MODEL_REFUSED where a file is missing, MODEL_GARBLED where it is not what it is named. */
-export function openStatic(folder: string): StaticModel {
+export async function openStatic(folder: string): Promise<LocalModel> {
   const text = fileOf(folder, "tokenizer.json", (path) => readFileSync(path, "utf8"));
   const tensors = fileOf(folder, "model.safetensors", openTensors);
   const vectors = tensors.tensor("embeddings") ?? tensors.tensor("embedding.weight");
@@ -34,7 +27,6 @@ export function openStatic(folder: string): StaticModel {
   const { encode, unknown } = tokenizerOf(text, folder);
   const [weights, mapping] = ["weights", "mapping"].map((name) => whole(tensors.tensor(name)));
   const rows = rowsOf(vectors, dimension);
-  const print = sha256Hex(`${sha256Hex(text)} ${sha256Hex(tensors.header)} ${sha256Hex(tensors.beginning(LOOKED_AT).toString("latin1"))} ${tensors.size}`).slice(0, 8);
 
   const embedOne = (each: string): { vector: Float32Array; tokens: number } => {
     const vector = new Float32Array(dimension);
@@ -49,8 +41,9 @@ export function openStatic(folder: string): StaticModel {
     return { vector: vector.every(Number.isFinite) ? vector : new Float32Array(dimension), tokens };
   };
   return {
-    dimension, print,
-    embed: (texts) => {
+    dimension,
+    print: sha256Hex(`${sha256Hex(text)} ${sha256Hex(tensors.header)} ${sha256Hex(tensors.beginning(LOOKED_AT))} ${tensors.size}`).slice(0, 8),
+    embed: async (texts) => {
       const all = texts.map(embedOne);
       return { vectors: all.map(({ vector }) => vector), tokens: all.reduce((sum, { tokens }) => sum + tokens, 0) };
     },

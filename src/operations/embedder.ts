@@ -4,7 +4,7 @@
  */
 import { TidemarkError } from "../base/errors.ts";
 import { isRecord } from "../base/json.ts";
-import { dimensionOf, embedderAt, nameOf, staticPlace, type Embedder, type EmbedderPlace } from "../models/embedder.ts";
+import { dimensionOf, embedderAt, localPlace, nameOf, type Embedder, type EmbedderPlace } from "../models/embedder.ts";
 import type { EmbedderKind, Endpoint } from "../models/endpoint.ts";
 import type { Store } from "../store/store.ts";
 import { addressOf, keyFrom, type Variables } from "./model-address.ts";
@@ -21,15 +21,15 @@ interface ServerSetting {
   readonly price?: number;
 }
 
-interface StaticSetting {
-  readonly kind: "static";
+interface LocalSetting {
+  readonly kind: "static" | "onnx";
   /** A folder. */
   readonly model: string;
   readonly print: string;
   readonly dimension: number;
 }
 
-export type EmbedderSetting = ServerSetting | StaticSetting;
+export type EmbedderSetting = ServerSetting | LocalSetting;
 
 export const USUAL_URL: Readonly<Record<EmbedderKind, string>> = { ollama: "http://127.0.0.1:11434", openai: "https://api.openai.com/v1" };
 
@@ -47,7 +47,7 @@ export function readEmbedder(home: string): EmbedderSetting | undefined {
 function isSetting(value: unknown): value is EmbedderSetting {
   if (!isRecord(value)) return false;
   const { kind, model, url, print, dimension, key_env: name = "", price = 0 } = value;
-  if (kind === "static") return typeof model === "string" && typeof print === "string" && Number.isInteger(dimension);
+  if (kind === "static" || kind === "onnx") return typeof model === "string" && typeof print === "string" && Number.isInteger(dimension);
   return (kind === "ollama" || kind === "openai") && typeof model === "string" && typeof url === "string" && URL.canParse(url) && Number.isInteger(dimension) && typeof name === "string" && typeof price === "number";
 }
 
@@ -69,16 +69,21 @@ export interface Naming {
 }
 
 /** Asks it for one vector first: what does not answer is not named. Vectors of another are dropped. */
-export async function nameEmbedder(store: Store, wanted: Omit<ServerSetting, "dimension"> | { readonly kind: "static"; readonly model: string }, { home, environment, unique }: Naming): Promise<EmbedderSetting> {
-  const setting = wanted.kind === "static" ? await staticSetting(wanted.model) : await serverSetting(wanted, environment);
+export async function nameEmbedder(store: Store, wanted: Omit<ServerSetting, "dimension"> | Pick<LocalSetting, "kind" | "model">, { home, environment, unique }: Naming): Promise<EmbedderSetting> {
+  const setting = isLocalSetting(wanted) ? await localSetting(wanted) : await serverSetting(wanted, environment);
   // A model that was replaced behind its name gives other vectors: naming it again begins anew.
   await store.dropVectors();
   writeSettings(home, { embedder: setting }, unique);
   return setting;
 }
 
-async function staticSetting(folder: string): Promise<StaticSetting> {
-  const { place, dimension } = await staticPlace(folder);
+/** Whether it is in this process; else it is a server's. */
+export function isLocalSetting<T extends { readonly kind: string }>(setting: T): setting is Extract<T, { readonly kind: "static" | "onnx" }> {
+  return setting.kind === "static" || setting.kind === "onnx";
+}
+
+async function localSetting({ kind, model }: Pick<LocalSetting, "kind" | "model">): Promise<LocalSetting> {
+  const { place, dimension } = await localPlace(kind, model);
   return { ...place, dimension };
 }
 
@@ -98,7 +103,7 @@ export function costOf(tokens: number, price: number | undefined): number | unde
 }
 
 function placeOf(setting: EmbedderSetting, environment: Variables): EmbedderPlace {
-  return setting.kind === "static" ? setting : endpointOf(setting, environment);
+  return isLocalSetting(setting) ? setting : endpointOf(setting, environment);
 }
 
 function endpointOf({ kind, model, url, key_env: name }: Omit<ServerSetting, "dimension">, environment: Variables): Endpoint {

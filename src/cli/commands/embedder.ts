@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { TidemarkError } from "../../base/errors.ts";
 import { plural } from "../../base/text.ts";
-import { costOf, embedderName, embedderOf, endEmbedder, nameEmbedder, readEmbedder, USUAL_URL, type EmbedderSetting } from "../../operations/embedder.ts";
+import { costOf, embedderName, embedderOf, endEmbedder, isLocalSetting, nameEmbedder, readEmbedder, USUAL_URL, type EmbedderSetting } from "../../operations/embedder.ts";
 import { embedPassages, spaceOf, type Embedding } from "../../operations/meaning.ts";
 import { isLocal } from "../../operations/model-address.ts";
 import { takeInPassages } from "../../operations/passages.ts";
@@ -21,8 +21,9 @@ export const command: CommandSpec = {
 Name an embedder that recall asks beside words
 
 Off until you name one, and everything works without. With one, recall also finds what says the same in other words. Kinds:
-ollama (a server of Ollama, on this machine unless --url says otherwise), openai (any server that speaks that API), and static:
-a folder with static vectors as model2vec writes it, read in this process, so that nothing leaves the machine.
+ollama (a server of Ollama, on this machine unless --url says otherwise), openai (any server that speaks that API), static (a
+folder with static vectors as model2vec writes it) and onnx (a folder with a model for transformers.js, which you install
+yourself: npm install @huggingface/transformers). The last two run in this process, and nothing leaves the machine.
 
 What was said in sessions and what you ask of recall is sent to the address that you name, with known secrets taken out; no
 hook ever does. Vectors are kept in the store, a byte for each number. recall makes those that are missing for a second at
@@ -57,18 +58,19 @@ async function show(context: Context): Promise<number> {
 
 function told(setting: EmbedderSetting): string {
   const { kind, model, dimension } = setting;
-  return `${kind === "static" ? `the static vectors in ${model}` : `${kind} ${model} at ${setting.url}`}, ${plural(dimension, "number")} for each text`;
+  return `${isLocalSetting(setting) ? `${kind === "static" ? "the static vectors" : "the ONNX model"} in ${model}` : `${kind} ${model} at ${setting.url}`}, ${plural(dimension, "number")} for each text`;
 }
 
 async function name(kind: string, model: string | undefined, { options }: Input, context: Context): Promise<number> {
-  if (kind !== "ollama" && kind !== "openai" && kind !== "static") throw new TidemarkError("BAD_VALUE", `"${kind}" is no kind of embedder: ollama, openai or static`, { hint: "tidemark embedder --help" });
-  if (model === undefined || model === "") throw new TidemarkError("BAD_VALUE", "Which model?", { hint: `tidemark embedder ${kind} ${kind === "static" ? "FOLDER" : "MODEL"}` });
+  if (kind !== "ollama" && kind !== "openai" && kind !== "static" && kind !== "onnx") throw new TidemarkError("BAD_VALUE", `"${kind}" is no kind of embedder: ollama, openai, static or onnx`, { hint: "tidemark embedder --help" });
+  const local = kind === "static" || kind === "onnx";
+  if (model === undefined || model === "") throw new TidemarkError("BAD_VALUE", "Which model?", { hint: `tidemark embedder ${kind} ${local ? "FOLDER" : "MODEL"}` });
   const { url, keyEnv, price } = options;
-  if (kind === "static" && (url !== undefined || keyEnv !== undefined || price !== undefined)) throw new TidemarkError("BAD_VALUE", "Static vectors lie in a folder: they take none of --url, --key-env and --price");
+  if (local && (url !== undefined || keyEnv !== undefined || price !== undefined)) throw new TidemarkError("BAD_VALUE", "What lies in a folder takes none of --url, --key-env and --price");
   if (price !== undefined && !(Number(price) >= 0)) throw new TidemarkError("BAD_VALUE", `--price takes a number, not "${String(price)}"`);
-  const wanted = kind === "static" ? ({ kind, model: resolve(context.cwd, model) } as const) : { kind, model, url: typeof url === "string" ? url : USUAL_URL[kind], ...(typeof keyEnv === "string" ? { key_env: keyEnv } : {}), ...(price === undefined ? {} : { price: Number(price) }) } as const;
+  const wanted = local ? ({ kind, model: resolve(context.cwd, model) } as const) : { kind, model, url: typeof url === "string" ? url : USUAL_URL[kind], ...(typeof keyEnv === "string" ? { key_env: keyEnv } : {}), ...(price === undefined ? {} : { price: Number(price) }) } as const;
   const setting = await nameEmbedder(await context.store(), wanted, { home: context.home, environment: context.environment, unique: String(process.pid) });
-  if (setting.kind !== "static" && !isLocal(setting.url)) context.terminal.warn(`What was said in sessions and what you ask is sent to ${new URL(setting.url).host}, known secrets taken out. tidemark embedder --off ends it.`);
+  if (!isLocalSetting(setting) && !isLocal(setting.url)) context.terminal.warn(`What was said in sessions and what you ask is sent to ${new URL(setting.url).host}, known secrets taken out. tidemark embedder --off ends it.`);
   context.terminal.answer({ embedder: setting }, () => {
     context.terminal.line(`recall asks ${told(setting)}.`);
     context.terminal.line(context.terminal.style("dim", "Vectors for all that was said: tidemark embedder --fill"));
@@ -87,7 +89,7 @@ async function fillUp({ terminal, home, environment, caughtUp }: Context): Promi
   await takeInPassages(store);
   const { left: all } = await store.withoutVector(spaceOf(embedder), 1);
   const done = await embedPassages(store, embedder, { ms: Infinity, clock: () => performance.now(), timeout: REQUEST, progress: (left) => terminal.progress("vectors", all - left, all) });
-  const cost = setting.kind === "static" ? undefined : costOf(done.tokens, setting.price);
+  const cost = isLocalSetting(setting) ? undefined : costOf(done.tokens, setting.price);
   terminal.answer({ ...done, ...(cost === undefined ? {} : { cost }) }, () => terminal.line(spent(done, cost)));
   return 0;
 }

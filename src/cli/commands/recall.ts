@@ -2,7 +2,7 @@
 import { ago } from "../../base/age.ts";
 import { printable } from "../../base/text.ts";
 import type { Role } from "../../event/text.ts";
-import { costOf, readEmbedder } from "../../operations/embedder.ts";
+import { costOf, isLocalSetting, readEmbedder } from "../../operations/embedder.ts";
 import { likelyFor, type LikelyFile } from "../../operations/likely.ts";
 import { recallFrom } from "../../operations/recall-from.ts";
 import type { Recalled, RecallResult } from "../../operations/recall.ts";
@@ -78,7 +78,7 @@ const DAY = 86_400_000;
 
 function spentJson(spent: NonNullable<RecallResult["spent"]>, { home }: Context): Record<string, number> {
   const setting = readEmbedder(home);
-  const cost = setting === undefined || setting.kind === "static" ? undefined : costOf(spent.tokens, setting.price);
+  const cost = setting === undefined || isLocalSetting(setting) ? undefined : costOf(spent.tokens, setting.price);
   return { ...spent, ...(cost === undefined ? {} : { cost }) };
 }
 
