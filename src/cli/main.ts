@@ -23,6 +23,7 @@ export const COMMANDS: Record<string, () => Promise<{ command: CommandSpec }>> =
   search: () => import("./commands/search.ts"),
   recall: () => import("./commands/recall.ts"),
   embedder: () => import("./commands/embedder.ts"),
+  reranker: () => import("./commands/reranker.ts"),
   model: () => import("./commands/model.ts"),
   resume: () => import("./commands/resume.ts"),
   remember: () => import("./commands/remember.ts"),
@@ -52,7 +53,7 @@ export const COMMANDS: Record<string, () => Promise<{ command: CommandSpec }>> =
 
 const ABOUT = `Tidemark keeps the thread of long work with AI coding agents.
 
-Every session that an agent has left on this machine is kept, can be found again, and is boiled down to a brief that is true of the working tree as it is now. Nothing leaves this machine, unless you name a folder for copies (tidemark remote), or an embedder or a model elsewhere (tidemark embedder, tidemark model).`;
+Every session that an agent has left on this machine is kept, can be found again, and is boiled down to a brief that is true of the working tree as it is now. Nothing leaves this machine, unless you name a folder for copies (tidemark remote), or an embedder, a re-ranker or a model elsewhere (tidemark embedder, reranker, model).`;
 
 export async function main(argv: readonly string[], environment: NodeJS.ProcessEnv): Promise<number> {
   const asked = argv.find((word) => !word.startsWith("-"));

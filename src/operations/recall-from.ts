@@ -1,6 +1,6 @@
 /**
  * A question asked from a folder: the branch that is at work there and the memories that are seen from it come in, and the
- * embedder where the user has named one. Leaves out how answers are found (recall.ts) and which texts are meant (the shells).
+ * embedder and re-ranker where the user has named one. Leaves out how answers are found (recall.ts) and which texts are meant (the shells).
  */
 import { TidemarkError } from "../base/errors.ts";
 import type { Store } from "../store/store.ts";
@@ -9,8 +9,9 @@ import { embedderOf, readEmbedder } from "./embedder.ts";
 import { memories } from "./memories.ts";
 import { recall, type RecallOptions, type RecallResult } from "./recall.ts";
 import { placeOf } from "./recall-memories.ts";
+import { readReranker, rerankerOf } from "./reranker.ts";
 
-export interface From extends Omit<RecallOptions, "own" | "merged" | "memories" | "meaning"> {
+export interface From extends Omit<RecallOptions, "own" | "merged" | "memories" | "meaning" | "reranker"> {
   readonly cwd: string;
   readonly home: string;
   readonly environment: Environment;
@@ -31,23 +32,29 @@ export async function recallFrom(store: Store, question: string, { cwd, home, en
   // Words of one session, branch, role or agent are asked for: a memory is none of these.
   const narrowed = [session, branch, role, agent].some((each) => each !== undefined);
   const here = await placeOf(project ?? cwd, environment);
-  const { meaning, warnings } = meaningOf(home, environment, ticks);
+  const meaning = orWithout<Pick<RecallOptions, "meaning">>("Found by words alone", () => {
+    const setting = readEmbedder(home);
+    return setting === undefined ? {} : { meaning: { embedder: embedderOf(setting, environment), clock: ticks } };
+  });
+  const reranker = orWithout<Pick<RecallOptions, "reranker">>("In the order in which they were found", () => {
+    const setting = readReranker(home);
+    return setting === undefined ? {} : { reranker: rerankerOf(setting, environment) };
+  });
   const result = await recall(store, question, {
-    ...options, merged, ...meaning,
+    ...options, merged, ...meaning.given, ...reranker.given,
     ...(own === undefined ? {} : { own }),
     ...(at === undefined ? {} : { until: Math.min(until ?? Infinity, at) }),
     ...(narrowed ? {} : { memories: { state: await memories(store), here, ...(at === undefined ? {} : { at }) } }),
   });
-  return { ...result, warnings: [...warnings, ...result.warnings], own };
+  return { ...result, warnings: [...meaning.warnings, ...reranker.warnings, ...result.warnings], own };
 }
 
-/** What is wrong with the setting is told, and words answer. */
-function meaningOf(home: string, environment: Environment, clock: () => number): { readonly meaning: Pick<RecallOptions, "meaning">; readonly warnings: readonly string[] } {
+/** What is wrong with a setting is told, and the answer comes without what it names. */
+function orWithout<T>(without: string, read: () => T): { readonly given: T | Record<string, never>; readonly warnings: readonly string[] } {
   try {
-    const setting = readEmbedder(home);
-    return { meaning: setting === undefined ? {} : { meaning: { embedder: embedderOf(setting, environment), clock } }, warnings: [] };
+    return { given: read(), warnings: [] };
   } catch (error) {
     if (!(error instanceof TidemarkError)) throw error;
-    return { meaning: {}, warnings: [`Found by words alone: ${error.message}`] };
+    return { given: {}, warnings: [`${without}: ${error.message}`] };
   }
 }

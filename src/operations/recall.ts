@@ -13,10 +13,12 @@ import type { Passage, PassageFilter, Store } from "../store/store.ts";
 import type { SessionSummary } from "../session/summary.ts";
 import { checkFile, isHere } from "../worktree/check.ts";
 import type { Embedder } from "../models/embedder.ts";
+import type { Reranker } from "../models/reranker.ts";
 import { withMeaning, type FoundBy, type Joined } from "./meaning.ts";
 import type { Recalled } from "./recall-item.ts";
 import { memoryItems, sessionItems, type Remembering } from "./recall-kinds.ts";
 import { takeInPassages } from "./passages.ts";
+import { reranked } from "./reranker.ts";
 import { originsOf, turnAt } from "./sessions.ts";
 
 export type { Recalled };
@@ -37,6 +39,8 @@ export interface RecallOptions extends PassageFilter {
   readonly ahead?: number;
   /** Where the user has named one; `clock` in milliseconds says how long it takes. */
   readonly meaning?: { readonly embedder: Embedder; readonly clock: () => number };
+  /** Where the user has named one: passages come in its order. */
+  readonly reranker?: Reranker;
   readonly progress?: (done: number, total: number) => void;
 }
 
@@ -49,6 +53,8 @@ export interface RecallResult {
   readonly tokens: number;
   /** What the embedder was asked, where there is one. */
   readonly spent?: Joined["spent"];
+  /** Texts that the re-ranker was asked about, where there is one. */
+  readonly reranked?: number;
   readonly warnings: readonly string[];
 }
 
@@ -58,7 +64,7 @@ const MERGED = 1.1;
 
 export async function recall(store: Store, text: string, options: RecallOptions): Promise<RecallResult> {
   await takeInPassages(store, options.progress);
-  const { items, warnings, spent, path, more } = await candidates(store, understand(text, options.now, options.ahead), options);
+  const { items, warnings, spent, reranked: texts, path, more } = await candidates(store, understand(text, options.now, options.ahead), options);
   const count = await loadTokenizer();
   const kept: Recalled[] = [];
   let tokens = 0;
@@ -68,14 +74,19 @@ export async function recall(store: Store, text: string, options: RecallOptions)
     tokens += cost;
     kept.push(item);
   }
-  return { items: kept, path, left_out: items.length - kept.length, more, tokens, ...(spent === undefined ? {} : { spent }), warnings };
+  return { items: kept, path, left_out: items.length - kept.length, more, tokens, ...(spent === undefined ? {} : { spent }), ...(texts === undefined ? {} : { reranked: texts }), warnings };
 }
 
+/** Passages that a re-ranker looks at, at least. */
+const RERANKED = 40;
+
 /** Every kind of thing that can be recalled, in one order by score: memories, passages, and for a question about a time its sessions. */
-async function candidates(store: Store, question: Question, options: RecallOptions): Promise<Pick<RecallResult, "path" | "more" | "warnings" | "spent"> & { items: Recalled[] }> {
-  const [filter, limit] = [filterOf(options), options.limit * 2];
+async function candidates(store: Store, question: Question, options: RecallOptions): Promise<Pick<RecallResult, "path" | "more" | "warnings" | "spent" | "reranked"> & { items: Recalled[] }> {
+  const [filter, limit] = [filterOf(options), options.reranker === undefined ? options.limit * 2 : Math.max(options.limit * 2, RERANKED)];
   const words = await store.recall(question, filter, limit);
-  const { passages, path, ...about } = options.meaning === undefined || question.text === "" ? { ...words, warnings: [] } : await withMeaning(store, words, question.text, { ...options.meaning, filter, limit });
+  const found = options.meaning === undefined || question.text === "" ? { ...words, warnings: [] } : await withMeaning(store, words, question.text, { ...options.meaning, filter, limit });
+  const ranked = options.reranker === undefined || question.text === "" ? undefined : await reranked(question.text, found.passages, options.reranker);
+  const { passages, path, ...about } = ranked === undefined ? found : { ...found, passages: ranked.passages, path: `${found.path}${ranked.path}`, warnings: [...found.warnings, ...ranked.warnings], reranked: ranked.texts };
   const items = await itemsOf(store, question, passages, options);
   const kept = options.memories === undefined ? [] : await memoryItems(store, question, words.passages, options.memories, options);
   // What one role said is no question about a time as a whole.
@@ -83,9 +94,9 @@ async function candidates(store: Store, question: Question, options: RecallOptio
   const above = Math.max(0, ...[...items, ...kept].map(({ score }) => score));
   const sessions = spans.length === 0 ? [] : await sessionItems(store, spans, filter, { ...options, above });
   const told = new Set(sessions.map(({ key }) => key));
-  const found = [spans.length === 0 ? [] : [sessions.length === 0 ? "no session of that time" : `${plural(sessions.length, "session")} of that time`], kept.length === 0 ? [] : [plural(kept.length, "memory", "memories")], [path]].flat().join("; ");
+  const ways = [spans.length === 0 ? [] : [sessions.length === 0 ? "no session of that time" : `${plural(sessions.length, "session")} of that time`], kept.length === 0 ? [] : [plural(kept.length, "memory", "memories")], [path]].flat().join("; ");
   // The sort is stable: of equals memories come first.
-  return { ...about, items: [...sessions, ...kept.filter(({ key }) => !told.has(key)), ...items].sort((a, b) => b.score - a.score), path: found };
+  return { ...about, items: [...sessions, ...kept.filter(({ key }) => !told.has(key)), ...items].sort((a, b) => b.score - a.score), path: ways };
 }
 
 function filterOf({ project, session, branch, role, agent, since, until }: RecallOptions): PassageFilter {
