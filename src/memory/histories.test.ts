@@ -1,7 +1,8 @@
 /**
  * Random histories of remembering, extracting, reviewing, taking back and forgetting, by several writers at once, held
  * against a model that knows nothing of the fold: nothing is ever lost, every pass can be taken back, `asOf` is right at
- * every instant of both kinds of time, and what came from a tool stays in quarantine. A failure names its seed.
+ * every instant of both kinds of time, what came from a tool stays in quarantine, and what a model proposes waits. A
+ * failure names its seed.
  */
 import { describe, expect, test } from "vitest";
 import { START } from "../../test/builders.ts";
@@ -9,7 +10,7 @@ import { Passes, PROJECT, type Told } from "../../test/memories.ts";
 import { consolidate, type Candidate } from "./consolidate.ts";
 import { foldMemories, valid } from "./fold.ts";
 import { contentOf } from "./likeness.ts";
-import type { Fields, MemoryEvent } from "./model.ts";
+import type { Change, Fields, MemoryEvent } from "./model.ts";
 
 const SEEDS = 100;
 const STEPS = 40;
@@ -33,6 +34,10 @@ interface History {
   readonly passes: Passes;
   /** Ids the user let out of the inbox by hand. */
   readonly accepted: ReadonlySet<string>;
+  /** Ids the user did anything to. */
+  readonly judged: ReadonlySet<string>;
+  /** What passes made of a model's proposals changed. */
+  readonly proposed: readonly Change[];
 }
 
 function history(seed: number): History {
@@ -40,6 +45,8 @@ function history(seed: number): History {
   const pick = <T>(list: readonly T[]): T => list[below(list.length)]!;
   const passes = new Passes();
   const accepted = new Set<string>();
+  const judged = new Set<string>();
+  const proposed: Change[] = [];
   let count = 0;
   const candidate = (trust: Candidate["trust"]): Candidate => ({
     key: pick(KEYS), kind: pick(["constraint", "decision", "procedural", "episodic"] as const), statement: trust === "tool" ? pick(INJECTIONS) : pick(STATEMENTS), trust,
@@ -52,7 +59,7 @@ function history(seed: number): History {
     const known = seen.at(-1)?.event.id ?? "none";
     const ids = [...state.memories.keys()];
     const newId = (): string => `m${(count += 1)}`;
-    switch (below(8)) {
+    switch (below(9)) {
       case 0:
       case 1:
         passes.pass(consolidate([candidate("user")], state, newId, true).changes, { after: known });
@@ -71,6 +78,7 @@ function history(seed: number): History {
       case 5: {
         if (ids.length === 0) break;
         const id = pick(ids);
+        judged.add(id);
         const status = pick(["active", "rejected", "ended"] as const);
         if (status === "active") accepted.add(id);
         passes.set(id, { status, ...(status === "ended" ? { valid_to: START + below(STEPS) * TICK } : {}) });
@@ -79,11 +87,21 @@ function history(seed: number): History {
       case 6:
         if (passes.events.length > 0) passes.revert(pick(passes.events).event.id);
         break;
-      default:
-        if (ids.length > 1) passes.set(pick(ids), { status: "superseded", superseded_by: pick(ids), valid_to: START + below(STEPS) * TICK });
+      case 7: {
+        const { changes } = consolidate(Array.from({ length: 1 + below(3) }, () => ({ ...candidate(pick(["inferred", "tool"] as const)), proposal: true as const })), state, newId);
+        proposed.push(...changes);
+        passes.pass(changes, { after: known, by: "extraction" });
+        break;
+      }
+      default: {
+        if (ids.length < 2) break;
+        const id = pick(ids);
+        judged.add(id);
+        passes.set(id, { status: "superseded", superseded_by: pick(ids), valid_to: START + below(STEPS) * TICK });
+      }
     }
   }
-  return { passes, accepted };
+  return { passes, accepted, judged, proposed };
 }
 
 /** Whether a pass counts, asked forwards and again for each. */
@@ -151,9 +169,9 @@ const shown = (events: readonly Told[], instant: number, known?: number): string
 
 describe("random histories", () => {
   test(`of seeds 1 to ${SEEDS}`, () => {
-    let [instants, reverts, quarantined, superseded] = [0, 0, 0, 0];
+    let [instants, reverts, quarantined, superseded, waiting] = [0, 0, 0, 0, 0];
     for (let seed = 1; seed <= SEEDS; seed++) {
-      const { passes, accepted } = history(seed);
+      const { passes, accepted, judged, proposed } = history(seed);
       const events = passes.events.map(({ event }) => event);
       const state = foldMemories(passes.events);
 
@@ -173,6 +191,16 @@ describe("random histories", () => {
           quarantined += 1;
           expect(memory.status, `seed ${seed}: ${memory.id}`).not.toMatch(/^(?:active|merged)$/);
         }
+      }
+
+      // What a model proposes changes nothing that is there, and waits whatever its kind.
+      for (const { id, was } of proposed) {
+        expect(was, `seed ${seed}: ${id}`).toBeUndefined();
+        const memory = state.memories.get(id);
+        if (memory === undefined || judged.has(id)) continue;
+        waiting += 1;
+        // It is over where the user has said the same since, and waits otherwise.
+        expect(memory.status, `seed ${seed}: ${id}`).toMatch(/^(?:inbox|superseded|merged)$/);
       }
 
       const below = chance(-seed);
@@ -199,6 +227,6 @@ describe("random histories", () => {
       }
     }
     // A history in which none of this happens proves nothing.
-    expect({ instants: instants > 1000, reverts: reverts > 300, quarantined: quarantined > 150, superseded: superseded > 150 }).toEqual({ instants: true, reverts: true, quarantined: true, superseded: true });
+    expect({ instants: instants > 1000, reverts: reverts > 300, quarantined: quarantined > 150, superseded: superseded > 150, waiting: waiting > 150 }).toEqual({ instants: true, reverts: true, quarantined: true, superseded: true, waiting: true });
   }, 60_000);
 });
