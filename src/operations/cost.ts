@@ -1,9 +1,10 @@
 /**
- * What is kept ready of what the log adds up to, and what was handed to agents: `status --cost`. A hit is what the next command
+ * What is kept ready of what the log adds up to, what was handed to agents, and what a model was asked: `status --cost`. A hit is what the next command
  * has from the store, by the position of the log it was worked out at; a miss is what it would work out anew. What one
  * process keeps for itself (store/sqlite/passage-cache.ts) ends with it and is counted nowhere.
  */
 import type { Store } from "../store/store.ts";
+import { spending, type Spent } from "./model.ts";
 
 export interface Kept {
   readonly hits: number;
@@ -17,6 +18,8 @@ export interface Cost {
   readonly events: Kept;
   /** All that was handed over: at starts, and to clients that asked. */
   readonly given: { readonly starts: number; readonly requests: number; readonly tokens: number };
+  /** Where the user has named a model, by model and purpose. */
+  readonly models: readonly Spent[];
 }
 
 /** To be asked before anything is brought up to date. */
@@ -30,5 +33,5 @@ export async function cost(store: Store): Promise<Cost> {
     else continue;
     tokens += event.payload.tokens;
   }
-  return { sessions: { hits: heads.size - stale.size, misses: stale.size }, events: { hits: passages.position, misses: passages.head - passages.position }, given: { starts, requests, tokens } };
+  return { sessions: { hits: heads.size - stale.size, misses: stale.size }, events: { hits: passages.position, misses: passages.head - passages.position }, given: { starts, requests, tokens }, models: await spending(store) };
 }

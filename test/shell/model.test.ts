@@ -47,6 +47,7 @@ test.each(["anthropic", "openai", "ollama"] as const)("%s is named, shows what i
   expect((await ask(at, ["memory"])).data.memories.map(({ statement }: { statement: string }) => statement)).toContain("Deploy with make release.");
   expect(await ask(at, ["memory", "extract", "--model"])).toMatchObject({ code: 0, data: { session: null }, warnings: [expect.stringContaining("read by a model")] });
   expect((await ask(at, ["model"])).data.spent).toMatchObject([{ purpose: "trial", asked: 1 }, { purpose: "extract", asked: 1, input: 100, output: 20, cost: 0.0006 }]);
+  expect((await ask(at, ["status", "--cost"])).data.cost.models).toMatchObject([{ purpose: "trial" }, { model: `${kind} small`, purpose: "extract", asked: 1, cost: 0.0006 }]);
   expect((await tidemark(at, ["model"])).out).toMatch(/extract\s+1\s+0\s+100\s+20\s+0\.0006/);
   expect(await ask(at, ["model", "--off"])).toMatchObject({ code: 0, data: { model: null } });
   expect(await ask(at, ["memory", "extract", "--model", SESSION])).toMatchObject({ code: 1, error: { code: "MODEL_NONE" } });

@@ -10,6 +10,7 @@ import type { Ending } from "../../session/summary.ts";
 import { projectOf } from "../../worktree/project.ts";
 import type { CommandSpec, Context } from "../command.ts";
 import { age, bytes, ENDING_WORDS, endingStyle, iso, sessionJson } from "../format.ts";
+import { tookWords } from "../spent.ts";
 import { wrap, type Terminal } from "../terminal.ts";
 import type { CheckpointStatus } from "../../operations/checkpoint-status.ts";
 import { checkpointsHere } from "../trees.ts";
@@ -29,6 +30,7 @@ are not kept.`,
     const { terminal, now } = context;
     // Before anything is brought up to date.
     const costs = options["cost"] === true ? await cost(await context.store()) : undefined;
+    const costJson = costs === undefined ? {} : { cost: { ...costs, models: costs.models.map(({ last, ...each }) => ({ ...each, last: iso(last) })) } };
     const project = projectOf(context.cwd);
     const store = await context.caughtUp();
     const [state, start, damaged, paused, spool] = [await status(store, project), await lastStart(store, project), await damagedPayloads(store), pausesIn(context), backlog(context.home)];
@@ -40,7 +42,7 @@ are not kept.`,
       paused: { project: paused.projects.includes(project), sessions: paused.sessions },
       spool: { waiting: spool.waiting, oldest: iso(spool.oldest ?? 0), damaged: damaged.count },
       checkpoints: kept === undefined ? null : { ...kept, newest: iso(kept.newest ?? 0) },
-      ...(costs === undefined ? {} : { cost: costs }),
+      ...costJson,
     };
     terminal.answer(data, () => {
       sayWork(context, state);
@@ -56,13 +58,14 @@ are not kept.`,
   },
 };
 
-function sayCost(terminal: Terminal, { sessions, events, given }: Cost): void {
+function sayCost(terminal: Terminal, { sessions, events, given, models }: Cost): void {
   const count = (n: number): string => n.toLocaleString("en-US");
   terminal.line();
   terminal.line("Kept ready");
   terminal.line(`  summaries of sessions  ${count(sessions.hits)} hits, ${count(sessions.misses)} misses`);
   terminal.line(`  passages of events     ${count(events.hits)} hits, ${count(events.misses)} misses`);
   terminal.line(`Handed to agents: ${count(given.tokens)} tokens, at ${plural(given.starts, "start")} and ${plural(given.requests, "request")}`);
+  for (const { model, purpose, ...took } of models) terminal.line(`${model}, for ${purpose}: ${tookWords(took)}`);
 }
 
 function sayCheckpoints({ terminal, now }: Context, { here, bytes: size, total, tiers, newest = 0, uncovered }: CheckpointStatus): void {
