@@ -18,7 +18,7 @@ import { shortId } from "./sessions.ts";
 
 export const command: CommandSpec = {
   args: "",
-  options: [{ flags: "--cost", text: "what is kept ready and what would be worked out anew, and how much was handed to agents" }],
+  options: [{ flags: "--cost", text: "what is kept ready and what would be worked out anew, how much was handed to agents, and what a model was asked" }],
   help: `
 Show where you left off in this project
 
