@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { onTestFinished } from "vitest";
 import { sessionJson } from "../src/cli/format.ts";
+import type { Places } from "../src/agents/places.ts";
 import { importSessions, type ImportReport } from "../src/operations/import.ts";
 import { listSessions, story } from "../src/operations/sessions.ts";
 import { shownPath } from "../src/base/text.ts";
@@ -100,8 +101,11 @@ export async function freshStore(home = scratch()): Promise<Store> {
   return store;
 }
 
+/** A home without any other agent. */
+export const placesIn = (configDir: string): Places => ({ home: join(configDir, "nobody"), environment: { CLAUDE_CONFIG_DIR: configDir }, platform: process.platform });
+
 export const importInto = (store: Store, configDir: string, paths: readonly string[] = []): Promise<ImportReport> =>
-  importSessions(store, { paths, configDir, now: NOW, withinDays: 7 });
+  importSessions(store, { paths, places: placesIn(configDir), now: NOW, withinDays: 7 });
 
 /** A fresh store with these sessions, imported as they would be on the machine they were made on. */
 export async function storeWith(...names: Name[]): Promise<Store> {

@@ -1,7 +1,8 @@
 /** The entry for each client: where it goes, how it looks there, and that putting it in and taking it out leaves the rest as it was. */
 import { describe, expect, test } from "vitest";
 import { parse } from "smol-toml";
-import { MCP_CLIENTS, usualSnippet, type McpClientName, type Places, type ServerCommand } from "./mcp-clients.ts";
+import { MCP_CLIENTS, usualSnippet, type McpClientName, type ServerCommand } from "./mcp-clients.ts";
+import type { Places } from "./places.ts";
 
 const SERVER: ServerCommand = { node: "/usr/bin/node", script: "/opt/tide mark/dist/tidemark.js", home: "/home/ann/\"state\"" };
 const MOVED: ServerCommand = { ...SERVER, node: "/opt/node" };

@@ -8,16 +8,10 @@ import { join } from "node:path";
 import { isRecord } from "../base/json.ts";
 import { SERVER, startsTidemark, type Entries } from "./entries.ts";
 import { jsonEntries } from "./json-entry.ts";
+import type { Places } from "./places.ts";
 import { tomlEntries, tomlTable, type TomlEntry } from "./toml-entry.ts";
 
 export type McpClientName = "codex" | "gemini" | "opencode" | "cursor" | "vscode" | "windsurf";
-
-/** Where a user keeps things. */
-export interface Places {
-  readonly home: string;
-  readonly environment: Readonly<Record<string, string | undefined>>;
-  readonly platform: string;
-}
 
 /** How our server is started. */
 export interface ServerCommand {

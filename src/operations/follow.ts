@@ -6,11 +6,12 @@
 import { existsSync, statSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { claudeCode } from "../agents/claude-code/history.ts";
 import { notText, readLines, type Place } from "../base/lines.ts";
 import type { Event } from "../event/schema.ts";
 import { Told } from "../session/settle.ts";
 import type { Store } from "../store/store.ts";
-import { openIntake, rememberFile, unchanged, type Intake } from "./intake.ts";
+import { Intake, means, rememberFile, unchanged } from "./intake.ts";
 
 const START: Place = { offset: 0, lines: 0 };
 
@@ -60,7 +61,8 @@ class FollowedFile {
       if (isWaitingForItsNeighbour(this.#path, about.birthtimeMs, now)) return false;
       this.#refused = (await notText(this.#path)) !== undefined;
       if (this.#refused) return false;
-      this.#intake = await openIntake(this.#store, this.#path);
+      const { translator } = await claudeCode.open({ path: this.#path, size: about.size, modified: about.mtimeMs }, means());
+      this.#intake = new Intake(this.#store, claudeCode.agent, this.#path, translator);
       this.#intake.onEvents = this.#onEvents;
     }
     const before = this.#place.offset;
@@ -83,7 +85,7 @@ class FollowedFile {
     if (this.#intake === undefined || about === undefined) return;
     const report = await this.#intake.finish();
     // One that ends in the middle of a line is left to the import, which says so.
-    if (about.size === this.#place.offset) await rememberFile(this.#store, { path: this.#path, size: about.size, modified: about.mtimeMs }, report);
+    if (about.size === this.#place.offset) await rememberFile(this.#store, claudeCode, { path: this.#path, size: about.size, modified: about.mtimeMs }, report);
   }
 }
 
@@ -163,7 +165,7 @@ export async function catchUp(store: Store, folder: string, skip: ReadonlySet<st
   let taken = 0;
   for (const file of files.sort((a, b) => b.modified - a.modified)) {
     if (taken >= most.files) break;
-    if ((await unchanged(store, file)) !== undefined) continue;
+    if ((await unchanged(store, claudeCode, file)) !== undefined) continue;
     await new Follower(store, file.path).close();
     taken += 1;
   }

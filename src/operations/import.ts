@@ -10,11 +10,15 @@ import { TidemarkError } from "../base/errors.ts";
 import { sha256Hex } from "../base/hash.ts";
 import { notText, readLines } from "../base/lines.ts";
 import type { Event } from "../event/schema.ts";
-import { cleanupDays, findTranscripts, historyFile, parseHistoryLine, transcriptsFolder, type SourceFile } from "../agents/claude-code/sources.ts";
-import { AGENT } from "../agents/claude-code/translate.ts";
+import { claudeCode } from "../agents/claude-code/history.ts";
+import { cleanupDays, configFolder, historyFile, parseHistoryLine, transcriptsFolder } from "../agents/claude-code/sources.ts";
+import { findFiles, type FoundFile } from "../agents/found.ts";
+import { HISTORIES, whose } from "../agents/histories.ts";
+import type { History, Means, Source } from "../agents/history.ts";
+import type { Places } from "../agents/places.ts";
 import { projectOf } from "../worktree/project.ts";
 import type { Store } from "../store/store.ts";
-import { BATCH_EVENTS, openIntake, parseLine, rememberFile, unchanged, type FileReport, type Quarantined } from "./intake.ts";
+import { BATCH_EVENTS, Intake, means, parseLine, rememberFile, unchanged, type FileReport, type Quarantined } from "./intake.ts";
 import { takeInPassages } from "./passages.ts";
 import { record } from "./record.ts";
 import { refreshSummaries } from "./sessions.ts";
@@ -37,88 +41,129 @@ export interface ImportReport {
   bookkeeping: Record<string, number>;
   missing_parents: number;
   redacted: Record<string, number>;
+  /** What was found of each agent, and what of it was new. */
+  agents: { agent: string; files: number; sessions: number; added: number }[];
 }
 
 export interface ImportOptions {
-  /** Files or folders; without any, the agent's own folder and prompt history. */
+  /** Files or folders; without any, the folders of every agent and the prompt history of Claude Code. */
   readonly paths: readonly string[];
-  readonly configDir: string;
+  readonly places: Places;
   readonly now: number;
   readonly withinDays: number;
   readonly progress?: (state: { files: number; ofFiles: number; bytes: number; ofBytes: number }) => void;
 }
 
+/** A conversation to be read, and by whose rules. */
+interface Item {
+  readonly history: History;
+  readonly source: Source;
+}
+
 export async function importSessions(store: Store, options: ImportOptions): Promise<ImportReport> {
   const report: ImportReport = {
     files: 0, lines: 0, accounted: 0, added: 0, duplicates: 0, rescued: 0, quarantined: [], expiring: { within_days: options.withinDays, sessions: 0 },
-    sessions: 0, bytes: 0, unchanged: 0, bookkeeping: {}, missing_parents: 0, redacted: {},
+    sessions: 0, bytes: 0, unchanged: 0, bookkeeping: {}, missing_parents: 0, redacted: {}, agents: [],
   };
-  const own = transcriptsFolder(options.configDir);
-  const found = await discover(options.paths, own, report);
-  const ofBytes = found.reduce((sum, file) => sum + file.size, 0);
+  const using = means();
+  const found = await discover(options, using, report);
+  const ofBytes = found.reduce((sum, { source }) => sum + source.size, 0);
+  const sessions = new Map<History, Set<string>>();
   let bytes = 0;
-  for (const file of found) {
+  for (const { history, source } of found) {
     report.files += 1;
-    const before = bytes;
-    await importFile(store, file, report, (read) => {
+    const [before, added] = [bytes, report.added];
+    const session = await importSource(store, history, source, using, report, (read) => {
       bytes += read;
       options.progress?.({ files: report.files, ofFiles: found.length, bytes, ofBytes });
     });
-    bytes = before + file.size;
+    bytes = before + source.size;
     options.progress?.({ files: report.files, ofFiles: found.length, bytes, ofBytes });
+    count(report, sessions, history, session, report.added - added);
   }
   report.bytes = ofBytes;
-  if (options.paths.length === 0) await rescue(store, options.configDir, report);
+  if (options.paths.length === 0) await rescue(store, configFolder(options.places), report);
   report.sessions = await refreshSummaries(store);
   await takeInPassages(store);
-  if (options.paths.length === 0) await countExpiring(found, own, options, report);
+  if (options.paths.length === 0) await countExpiring(found, options, report);
   refuseWhenNothingLoaded(options.paths, report);
   return report;
 }
 
-async function discover(paths: readonly string[], own: string, report: ImportReport): Promise<SourceFile[]> {
-  const files = new Map<string, SourceFile>();
-  for (const path of paths.length === 0 ? [own] : paths) {
-    try {
-      const found = await findTranscripts(resolve(path));
-      for (const file of found.files) files.set(file.path, file);
-      for (const { path: file, reason } of found.refused) report.quarantined.push({ file, line: 0, reason });
-    } catch (error) {
-      // No agent has run on this machine yet: that is absence, not an error.
-      if (paths.length > 0 || !(error instanceof TidemarkError) || error.code !== "PATH_MISSING") throw error;
-    }
-  }
-  return [...files.values()];
+function count(report: ImportReport, sessions: Map<History, Set<string>>, history: History, session: string | undefined, added: number): void {
+  let mine = report.agents.find(({ agent }) => agent === history.agent);
+  if (mine === undefined) report.agents.push((mine = { agent: history.agent, files: 0, sessions: 0, added: 0 }));
+  const seen = sessions.get(history) ?? new Set();
+  sessions.set(history, session === undefined ? seen : seen.add(session));
+  [mine.files, mine.added, mine.sessions] = [mine.files + 1, mine.added + added, seen.size];
 }
 
-async function importFile(store: Store, file: SourceFile, report: ImportReport, progress: (bytes: number) => void): Promise<void> {
-  const past = await unchanged(store, file);
+/** Everything there is to read: in the agents' own places by their files' names, below a path that was given by what the files hold. */
+async function discover({ paths, places }: ImportOptions, using: Means, report: ImportReport): Promise<Item[]> {
+  const items = new Map<string, Item>();
+  const take = async (history: History, file: FoundFile): Promise<void> => {
+    for (const source of (await history.sources?.(file, using)) ?? [file]) items.set(source.path, { history, source });
+  };
+  const look = async (path: string, wanted: (path: string) => boolean): Promise<FoundFile[]> => {
+    const { files, refused } = await findFiles(path, wanted);
+    for (const { path: file, reason } of refused) report.quarantined.push({ file, line: 0, reason });
+    return files;
+  };
+  for (const path of paths) {
+    const at = resolve(path);
+    for (const file of await look(at, (name) => HISTORIES.some((history) => history.keeps(name)))) {
+      // A file that was named is read even if nobody claims it, so that what is wrong with it is said.
+      const history = (await whose(file.path)) ?? (file.path === at ? claudeCode : undefined);
+      if (history !== undefined) await take(history, file);
+    }
+  }
+  if (paths.length > 0) return [...items.values()];
+  for (const history of HISTORIES) {
+    for (const place of history.places(places)) {
+      try {
+        for (const file of await look(place, (name) => history.keeps(name))) await take(history, file);
+      } catch (error) {
+        // This agent has not run on this machine yet: that is absence, not an error.
+        if (!(error instanceof TidemarkError) || error.code !== "PATH_MISSING") throw error;
+      }
+    }
+  }
+  return [...items.values()];
+}
+
+/** Whose conversation it was, where that is known. */
+async function importSource(store: Store, history: History, source: Source, using: Means, report: ImportReport, progress: (bytes: number) => void): Promise<string | undefined> {
+  const past = await unchanged(store, history, source);
   if (past !== undefined) {
     add(report, past);
     report.duplicates += past.events;
     report.unchanged += 1;
-    return;
+    return past.session;
   }
-  const intake = await openIntake(store, file.path);
+  const reading = await history.open(source, using);
+  const intake = new Intake(store, history.agent, source.path, reading.translator);
   const { file: fileReport, taken } = intake;
   try {
-    const reason = file.size === 0 ? undefined : await notText(file.path);
-    if (reason === undefined) for await (const lines of readLines(file.path, progress)) await intake.lines(lines);
-    else fileReport.quarantined.push({ file: file.path, line: 0, reason });
+    const reason = await reading.refused();
+    if (reason === undefined) {
+      if (reading.before !== undefined) for await (const lines of reading.before()) await intake.before(lines);
+      for await (const lines of reading.lines(progress)) await intake.lines(lines);
+    } else fileReport.quarantined.push({ file: source.path, line: 0, reason });
     await intake.finish();
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== "EACCES" && code !== "EPERM" && code !== "EISDIR" && code !== "EIO" && code !== "ENOENT") throw error;
-    fileReport.quarantined.push({ file: file.path, line: 0, reason: code === "ENOENT" ? "disappeared while being read" : `cannot be read (${code})` });
+    fileReport.quarantined.push({ file: source.path, line: 0, reason: code === "ENOENT" ? "disappeared while being read" : `cannot be read (${code})` });
     add(report, fileReport);
-    return;
+    return reading.translator.session;
   } finally {
     report.added += taken.added;
     report.duplicates += taken.duplicates;
     for (const [family, count] of Object.entries(taken.redacted)) report.redacted[family] = (report.redacted[family] ?? 0) + count;
   }
   add(report, fileReport);
-  await rememberFile(store, file, fileReport);
+  await rememberFile(store, history, source, fileReport);
+  return fileReport.session;
 }
 
 function add(report: ImportReport, file: FileReport): void {
@@ -156,10 +201,10 @@ async function rescue(store: Store, configDir: string, report: ImportReport): Pr
         if (transcribed.has(session) || prompt.text.trim() === "") continue;
         if (!sessions.has(session)) {
           sessions.add(session);
-          batch.push({ id: `${session}:started`, time: prompt.time, type: "session.started", session, agent: AGENT, payload: { cwd: prompt.project, project: projectOf(prompt.project || "/"), source: "history" } });
+          batch.push({ id: `${session}:started`, time: prompt.time, type: "session.started", session, agent: claudeCode.agent, payload: { cwd: prompt.project, project: projectOf(prompt.project || "/"), source: "history" } });
         }
         batch.push({
-          id: `${session}:history:${sha256Hex(`${prompt.time}:${prompt.text}`).slice(0, 24)}`, time: prompt.time, type: "prompt", session, agent: AGENT,
+          id: `${session}:history:${sha256Hex(`${prompt.time}:${prompt.text}`).slice(0, 24)}`, time: prompt.time, type: "prompt", session, agent: claudeCode.agent,
           payload: { text: prompt.text, kind: prompt.text.startsWith("/") ? "command" : "user", provisional: true },
         });
       }
@@ -177,15 +222,17 @@ async function rescue(store: Store, configDir: string, report: ImportReport): Pr
 }
 
 /** Sessions whose transcript the agent's own clean-up, which goes by the file's age, would delete soon. */
-async function countExpiring(files: readonly SourceFile[], own: string, options: ImportOptions, report: ImportReport): Promise<void> {
+async function countExpiring(found: readonly Item[], { places, now, withinDays }: ImportOptions, report: ImportReport): Promise<void> {
+  const configDir = configFolder(places);
   try {
-    const days = await cleanupDays(options.configDir);
-    const from = options.now - (days - options.withinDays) * 86_400_000;
-    report.expiring.sessions = files.filter((file) => file.path.startsWith(own) && !file.path.includes("/subagents/") && file.modified < from).length;
+    const days = await cleanupDays(configDir);
+    const from = now - (days - withinDays) * 86_400_000;
+    const own = transcriptsFolder(configDir);
+    report.expiring.sessions = found.filter(({ source: { path, modified } }) => path.startsWith(own) && !path.includes("/subagents/") && modified < from).length;
   } catch (error) {
     // A settings file of the agent that is not valid JSON is the user's to mend and no reason to import nothing.
     if (!(error instanceof TidemarkError) || error.code !== "CONFIG_UNREADABLE") throw error;
-    report.quarantined.push({ file: options.configDir, line: 0, reason: `${error.message}; what its clean-up would delete is not known` });
+    report.quarantined.push({ file: configDir, line: 0, reason: `${error.message}; what its clean-up would delete is not known` });
   }
 }
 

@@ -4,7 +4,8 @@
  */
 import { existsSync, readdirSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
-import { MCP_CLIENTS, mcpClientNamed, type McpClientName, type Places, type ServerCommand } from "../agents/mcp-clients.ts";
+import { MCP_CLIENTS, mcpClientNamed, type McpClientName, type ServerCommand } from "../agents/mcp-clients.ts";
+import type { Places } from "../agents/places.ts";
 import { isAbsent, makeFolder, planPutting, planTakingBack, readIfThere, told, type ChangedFile } from "./entries.ts";
 
 export interface ClientMachine {

@@ -6,8 +6,7 @@ import { isRecord } from "../base/json.ts";
 import { sha256Hex } from "../base/hash.ts";
 import type { Line } from "../base/lines.ts";
 import { parseEvent, type Event } from "../event/schema.ts";
-import { aboutTranscript, type SourceFile } from "../agents/claude-code/sources.ts";
-import { AGENT, Translator } from "../agents/claude-code/translate.ts";
+import type { History, Means, Source, Translator } from "../agents/history.ts";
 import { projectOf } from "../worktree/project.ts";
 import type { Store } from "../store/store.ts";
 import { readExported } from "./export.ts";
@@ -28,6 +27,8 @@ export interface FileReport {
   quarantined: Quarantined[];
   bookkeeping: Record<string, number>;
   missingParents: number;
+  /** Whose conversation it is; absent where no record said so. */
+  session?: string;
 }
 
 /** What became of its events in the log. */
@@ -41,27 +42,26 @@ export interface Taken {
 export const BATCH_EVENTS = 400;
 const BATCH_CHARACTERS = 1_000_000;
 
-/** Changes when a translator learns to read more: files are then read again. */
-const TRANSLATION = 1;
-
-/** What is known of a file that has not changed since it was read to its end. */
-export async function unchanged(store: Store, file: SourceFile): Promise<FileReport | undefined> {
-  const known = await store.source(file.path);
-  if (known === undefined || known.size !== file.size || known.modified !== file.modified) return undefined;
-  const past = JSON.parse(known.report) as FileReport & { translation?: number };
-  return past.translation === TRANSLATION ? past : undefined;
+/** What is known of a source that has not changed since it was read to its end. */
+export async function unchanged(store: Store, { agent, translation }: History, source: Source): Promise<FileReport | undefined> {
+  const known = await store.source(source.path);
+  if (known === undefined || known.size !== source.size || known.modified !== source.modified) return undefined;
+  const past = JSON.parse(known.report) as FileReport & { agent?: string; translation?: number };
+  return past.agent === agent && past.translation === translation ? past : undefined;
 }
 
-export async function rememberFile(store: Store, file: SourceFile, report: FileReport): Promise<void> {
-  await store.putSource({ path: file.path, size: file.size, modified: file.modified, report: JSON.stringify({ ...report, translation: TRANSLATION }) });
+export async function rememberFile(store: Store, { agent, translation }: History, { path, size, modified }: Source, report: FileReport): Promise<void> {
+  await store.putSource({ path, size, modified, report: JSON.stringify({ ...report, agent, translation }) });
 }
 
-export async function openIntake(store: Store, path: string): Promise<Intake> {
-  return new Intake(store, path, new Translator({ ...(await aboutTranscript(path)), projectOf: cached(projectOf) }));
+/** What readers are given; what a folder's project is, is looked up once. */
+export function means(): Means {
+  return { projectOf: cached(projectOf) };
 }
 
 export class Intake {
   readonly #store: Store;
+  readonly #agent: string;
   readonly #path: string;
   readonly #translator: Translator;
   readonly file: FileReport = { lines: 0, accounted: 0, events: 0, quarantined: [], bookkeeping: {}, missingParents: 0 };
@@ -74,15 +74,16 @@ export class Intake {
   /** Duplicates when it was last looked whose they are. */
   #shared = 0;
 
-  constructor(store: Store, path: string, translator: Translator) {
+  constructor(store: Store, agent: string, path: string, translator: Translator) {
     this.#store = store;
+    this.#agent = agent;
     this.#path = path;
     this.#translator = translator;
   }
 
   /** Whether the file has shown a prompt with this id of the agent's. */
   hasPrompt(id: string): boolean {
-    return this.#translator.promptIds.has(id);
+    return this.#translator.promptIds?.has(id) === true;
   }
 
   async lines(lines: readonly Line[] | { number: number }): Promise<void> {
@@ -90,6 +91,16 @@ export class Intake {
       this.file.lines += 1;
       this.#quarantine(lines.number, "longer than 64 MiB");
     } else for (const line of lines) await this.#line(line);
+  }
+
+  /** What the source goes on from: its records are taken, and neither they nor their lines are counted as the source's. */
+  async before(lines: readonly Line[] | { number: number }): Promise<void> {
+    if ("number" in lines) return;
+    for (const line of lines) {
+      const value = parseLine(line);
+      if (typeof value === "string") continue;
+      for (const event of translated(value, this.#translator).events) if (refusal([event]) === undefined) await this.#take(event);
+    }
   }
 
   /** Records what was read so far; more will come. */
@@ -104,6 +115,7 @@ export class Intake {
     await this.pause();
     this.file.missingParents = this.#translator.missingParents;
     this.file.events = this.#ids.size;
+    if (this.#translator.session !== undefined) this.file.session = this.#translator.session;
     return this.file;
   }
 
@@ -172,7 +184,7 @@ export class Intake {
     for (const [from, records] of byOther) {
       const [first] = await this.#store.get([records[0]!]);
       const id = `${session}:shares:${sha256Hex(records.toSorted().join("\n")).slice(0, 24)}`;
-      await this.#take({ id, time: first?.event.time ?? 0, type: "session.forked", session, agent: AGENT, payload: { from, shared: records.length, records } });
+      await this.#take({ id, time: first?.event.time ?? 0, type: "session.forked", session, agent: this.#agent, payload: { from, shared: records.length, records } });
     }
     await this.#flush();
     this.#shared = this.taken.duplicates;

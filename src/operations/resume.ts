@@ -5,7 +5,7 @@ import { draftBrief, questions, type Draft, type PackOptions } from "../context/
 import { handoffLines, type Handoff } from "../context/handoff.ts";
 import { handoffBudget } from "../context/start.ts";
 import type { Story } from "../session/fold.ts";
-import { resumeCommand } from "../agents/claude-code/sources.ts";
+import { resumeCommand } from "../agents/histories.ts";
 import { checkFile, commandStands, isHere, type FileAnswer } from "../worktree/check.ts";
 import { treeOf } from "../worktree/project.ts";
 import type { Store } from "../store/store.ts";
@@ -29,7 +29,7 @@ export async function resume(store: Store, session: string, budget: number, coun
   const { cwd, project } = told.summary;
   const countTokens = count ?? (await loadTokenizer());
   const pack = briefer(told, countTokens);
-  const command = resumeCommand(session, cwd || project);
+  const command = resumeCommand(told.summary.agent, session, cwd || project);
   const given = handed === undefined ? [] : handoffLines(handed.handoff, { budget: handoffBudget("brief", budget), countTokens, now: handed.now });
   if (handed === undefined || given.length === 0) return { session, ...pack({ budget }), command };
   const { of = "", items } = handed.handoff;

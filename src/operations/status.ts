@@ -2,7 +2,7 @@
  * Where the work in a project stands: its latest session, what that left open, what waits on the user, and what the last
  * session here was told as it began.
  */
-import { resumeCommand } from "../agents/claude-code/sources.ts";
+import { resumeCommand } from "../agents/histories.ts";
 import { openQuestions } from "../context/brief.ts";
 import type { EventType, Payload } from "../event/schema.ts";
 import type { SessionSummary } from "../session/summary.ts";
@@ -58,6 +58,6 @@ export async function status(store: Store, project: string): Promise<Status> {
   if (told.openCall !== undefined) open.unshift(`outcome unknown: ${told.openCall.tool} ${JSON.stringify(told.openCall.input)}`);
   const parents = new Set(all.map(({ parent }) => parent));
   const unfinished = here.slice(1).filter(({ id, ending }) => ABNORMAL.has(ending) && !parents.has(id)).slice(0, 3);
-  const command = resumeCommand(latest.id, latest.cwd || latest.project);
+  const command = resumeCommand(latest.agent, latest.id, latest.cwd || latest.project);
   return { ...base, latest, open, waiting: openQuestions(told), unfinished, ...(command === undefined ? {} : { command }) };
 }

@@ -2,11 +2,13 @@
  * Where Claude Code keeps what it remembers: transcripts, the prompt history, and the setting that says when it
  * deletes them. Everything is only read. What a transcript's lines mean is translate.ts.
  */
-import { readdir, readFile, realpath, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { readFile } from "node:fs/promises";
+import { basename, dirname, join, resolve } from "node:path";
 import { TidemarkError } from "../../base/errors.ts";
 import { isRecord } from "../../base/json.ts";
-import { shellWord } from "../../base/shell.ts";
+import { findFiles, type Found } from "../found.ts";
+import type { Places } from "../places.ts";
+import { resumeLine } from "../resume-line.ts";
 import type { TranslatorOptions } from "./translate.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -14,49 +16,14 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 /** The agent's own default; settings can change it. */
 const CLEANUP_DAYS = 30;
 
-export interface SourceFile {
-  readonly path: string;
-  readonly size: number;
-  readonly modified: number;
-}
-
-export interface Found {
-  readonly files: SourceFile[];
-  /** Folders and files that could not be looked into. */
-  readonly refused: { path: string; reason: string }[];
-}
-
 /** All transcripts below a folder, or the file itself. Other files are left alone. */
-export async function findTranscripts(path: string): Promise<Found> {
-  const files: SourceFile[] = [];
-  const refused: { path: string; reason: string }[] = [];
-  // Links are followed (people keep these folders in a synced place), each folder once, so that a loop ends.
-  const visited = new Set<string>();
-  const visit = async (at: string, named: boolean): Promise<void> => {
-    try {
-      const about = await stat(at);
-      if (about.isDirectory()) {
-        const place = await realpath(at);
-        if (visited.has(place)) return;
-        visited.add(place);
-      }
-      if (about.isFile()) {
-        if (named || at.endsWith(".jsonl")) files.push({ path: at, size: about.size, modified: about.mtimeMs });
-      } else if (about.isDirectory()) {
-        // Files before folders: a session's transcript comes before those of its subagents, and says when it began.
-        const entries = (await readdir(at, { withFileTypes: true })).sort((a, b) => Number(a.isDirectory()) - Number(b.isDirectory()) || (a.name < b.name ? -1 : 1));
-        for (const entry of entries) {
-          if (entry.isDirectory() || entry.isSymbolicLink() || entry.name.endsWith(".jsonl")) await visit(join(at, entry.name), false);
-        }
-      } else if (named) refused.push({ path: at, reason: "neither a file nor a folder" });
-    } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (named && code === "ENOENT") throw new TidemarkError("PATH_MISSING", `${at} does not exist`, { cause: error });
-      refused.push({ path: at, reason: code === "EACCES" || code === "EPERM" ? "permission denied" : `cannot be read (${code})` });
-    }
-  };
-  await visit(path, true);
-  return { files, refused };
+export function findTranscripts(path: string): Promise<Found> {
+  return findFiles(path, (name) => name.endsWith(".jsonl"));
+}
+
+/** `CLAUDE_CONFIG_DIR`, else `~/.claude`. */
+export function configFolder({ home, environment }: Places): string {
+  return resolve(environment["CLAUDE_CONFIG_DIR"] || join(home, ".claude"));
 }
 
 export function transcriptsFolder(configDir: string): string {
@@ -121,11 +88,7 @@ export function parseHistoryLine(value: unknown): HistoryPrompt | undefined {
   return { text, time: Math.floor(timestamp), project: typeof project === "string" ? project : "", ...(typeof sessionId === "string" ? { session: sessionId } : {}) };
 }
 
-/**
- * The agent's own command for taking a session up, in the folder it was begun in: the agent looks for it there. Both
- * come from a transcript and are pasted into a shell, so both are quoted; an id that reads as an option gives none.
- */
+/** The agent's own command for taking a session up, in the folder it was begun in: the agent looks for it there. */
 export function resumeCommand(session: string, cwd: string): string | undefined {
-  if (session.startsWith("-") || /[\p{Cc}\p{Cf}]/u.test(session + cwd)) return undefined;
-  return `${cwd === "" ? "" : `cd ${shellWord(cwd.startsWith("-") ? `./${cwd}` : cwd)} && `}claude --resume ${shellWord(session)}`;
+  return resumeLine(["claude", "--resume", session], session, cwd);
 }

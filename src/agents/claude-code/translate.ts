@@ -10,6 +10,7 @@
 import { isRecord } from "../../base/json.ts";
 import { sha256Hex } from "../../base/hash.ts";
 import type { Event, EventOf, EventType, Payload } from "../../event/schema.ts";
+import type { Translated, Translator as Port } from "../history.ts";
 import { touchedFiles } from "./files.ts";
 import {
   blocksOf, BOOKKEEPING, BOOKKEEPING_ATTACHMENTS, classifyPrompt, count, INTERRUPTED, LIMIT, resultText, SYSTEM_BOOKKEEPING, text, TRANSIENT_PROGRESS,
@@ -17,13 +18,6 @@ import {
 } from "./records.ts";
 
 export const AGENT = "claude-code";
-
-/** What became of a record: events, or a known kind that holds no fact of its own. */
-export interface Translated {
-  readonly events: Event[];
-  /** Set where no event came of it: which known kind it was. */
-  readonly bookkeeping?: string;
-}
 
 export interface TranslatorOptions {
   /** Id from the file's name; records may carry other ids after a faulty resume, the conversation is the file's. */
@@ -48,7 +42,7 @@ interface Where {
   readonly parent?: string;
 }
 
-export class Translator {
+export class Translator implements Port {
   readonly #options: TranslatorOptions;
   #session: string | undefined;
   #started = false;

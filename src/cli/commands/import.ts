@@ -1,4 +1,5 @@
 /** `tidemark import`: reads what agents have left, and says what is safe now. */
+import { homedir } from "node:os";
 import { plural, printable } from "../../base/text.ts";
 import { importSessions, type ImportReport } from "../../operations/import.ts";
 import { TidemarkError } from "../../base/errors.ts";
@@ -27,10 +28,10 @@ were.`,
   },
 };
 
-async function runImport({ terminal, store, configDir, now }: Context, paths: readonly string[], withinDays: number): Promise<ImportReport> {
+async function runImport({ terminal, store, environment, now }: Context, paths: readonly string[], withinDays: number): Promise<ImportReport> {
   return importSessions(await store(), {
     paths,
-    configDir,
+    places: { home: homedir(), environment, platform: process.platform },
     now,
     withinDays,
     progress: ({ files, ofFiles, bytes, ofBytes }) => terminal.progress(`${files} of ${plural(ofFiles, "file")}`, bytes, ofBytes),
