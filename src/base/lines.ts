@@ -17,7 +17,7 @@ export interface Line {
   readonly end: number;
 }
 
-export type LineProblem = "too long";
+export type LineProblem = "too long" | "broken off";
 
 /** A line of more bytes than this is not read: 64 MiB, a hundred times the longest seen. */
 const LONGEST = 64 * 1024 * 1024;
@@ -30,50 +30,62 @@ export interface Place {
 }
 
 export async function* readLines(path: string, progress?: (bytes: number) => void, start: Place = { offset: 0, lines: 0 }): AsyncGenerator<Line[] | { number: number; problem: LineProblem }> {
+  yield* splitLines(chunksOf(path, start.offset, progress), start);
+}
+
+/** The buffer is read into again: what is kept of a chunk is copied. */
+async function* chunksOf(path: string, from: number, progress?: (bytes: number) => void): AsyncGenerator<Buffer> {
   const file = await open(path, "r");
   try {
     const buffer = Buffer.allocUnsafe(CHUNK);
-    let rest: Buffer[] = [];
-    let restLength = 0;
-    let skipping = false;
-    let number = start.lines;
-    let position = start.offset;
-    for (;;) {
+    for (let position = from; ; ) {
       const { bytesRead } = await file.read(buffer, 0, CHUNK, position);
-      if (bytesRead === 0) break;
-      const lines: Line[] = [];
-      let from = 0;
-      for (let at = buffer.indexOf(10, 0); at >= 0 && at < bytesRead; at = buffer.indexOf(10, from)) {
-        number += 1;
-        const piece = buffer.subarray(from, at);
-        from = at + 1;
-        if (skipping) {
-          skipping = false;
-          continue;
-        }
-        lines.push(toLine(rest.length === 0 ? piece : Buffer.concat([...rest, piece]), number, true, position + from));
-        rest = [];
-        restLength = 0;
-      }
-      if (lines.length > 0) yield lines;
-      if (!skipping && from < bytesRead) {
-        // A copy: the buffer is read into again.
-        rest.push(Buffer.from(buffer.subarray(from, bytesRead)));
-        restLength += bytesRead - from;
-        if (restLength > LONGEST) {
-          yield { number: number + 1, problem: "too long" };
-          rest = [];
-          restLength = 0;
-          skipping = true;
-        }
-      }
+      if (bytesRead === 0) return;
+      yield buffer.subarray(0, bytesRead);
       position += bytesRead;
       progress?.(bytesRead);
     }
-    if (rest.length > 0) yield [toLine(Buffer.concat(rest), number + 1, false, position)];
   } finally {
     await file.close();
   }
+}
+
+/** The same for bytes from elsewhere, such as a file that is decompressed on the way. */
+export async function* splitLines(chunks: AsyncIterable<Buffer>, start: Place = { offset: 0, lines: 0 }): AsyncGenerator<Line[] | { number: number; problem: LineProblem }> {
+  let rest: Buffer[] = [];
+  let restLength = 0;
+  let skipping = false;
+  let number = start.lines;
+  let position = start.offset;
+  for await (const buffer of chunks) {
+    const lines: Line[] = [];
+    let from = 0;
+    for (let at = buffer.indexOf(10, 0); at >= 0; at = buffer.indexOf(10, from)) {
+      number += 1;
+      const piece = buffer.subarray(from, at);
+      from = at + 1;
+      if (skipping) {
+        skipping = false;
+        continue;
+      }
+      lines.push(toLine(rest.length === 0 ? piece : Buffer.concat([...rest, piece]), number, true, position + from));
+      rest = [];
+      restLength = 0;
+    }
+    if (lines.length > 0) yield lines;
+    if (!skipping && from < buffer.length) {
+      rest.push(Buffer.from(buffer.subarray(from)));
+      restLength += buffer.length - from;
+      if (restLength > LONGEST) {
+        yield { number: number + 1, problem: "too long" };
+        rest = [];
+        restLength = 0;
+        skipping = true;
+      }
+    }
+    position += buffer.length;
+  }
+  if (rest.length > 0) yield [toLine(Buffer.concat(rest), number + 1, false, position)];
 }
 
 function toLine(bytes: Buffer, number: number, ended: boolean, end: number): Line {

@@ -140,30 +140,33 @@ async function importSource(store: Store, history: History, source: Source, usin
     report.unchanged += 1;
     return past.session;
   }
-  const reading = await history.open(source, using);
-  const intake = new Intake(store, history.agent, source.path, reading.translator);
-  const { file: fileReport, taken } = intake;
+  let intake: Intake | undefined;
   try {
+    const reading = await history.open(source, using);
+    intake = new Intake(store, history.agent, source.path, reading.translator);
     const reason = await reading.refused();
     if (reason === undefined) {
       if (reading.before !== undefined) for await (const lines of reading.before()) await intake.before(lines);
       for await (const lines of reading.lines(progress)) await intake.lines(lines);
-    } else fileReport.quarantined.push({ file: source.path, line: 0, reason });
-    await intake.finish();
+    } else intake.file.quarantined.push({ file: source.path, line: 0, reason });
+    const read = await intake.finish();
+    add(report, read);
+    await rememberFile(store, history, source, read);
+    return read.session;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code !== "EACCES" && code !== "EPERM" && code !== "EISDIR" && code !== "EIO" && code !== "ENOENT") throw error;
-    fileReport.quarantined.push({ file: source.path, line: 0, reason: code === "ENOENT" ? "disappeared while being read" : `cannot be read (${code})` });
-    add(report, fileReport);
-    return reading.translator.session;
+    if (intake !== undefined) add(report, intake.file);
+    report.quarantined.push({ file: source.path, line: 0, reason: code === "ENOENT" ? "disappeared while being read" : `cannot be read (${code})` });
+    return intake?.file.session;
   } finally {
-    report.added += taken.added;
-    report.duplicates += taken.duplicates;
-    for (const [family, count] of Object.entries(taken.redacted)) report.redacted[family] = (report.redacted[family] ?? 0) + count;
+    if (intake !== undefined) {
+      const { added, duplicates, redacted } = intake.taken;
+      report.added += added;
+      report.duplicates += duplicates;
+      for (const [family, hits] of Object.entries(redacted)) report.redacted[family] = (report.redacted[family] ?? 0) + hits;
+    }
   }
-  add(report, fileReport);
-  await rememberFile(store, history, source, fileReport);
-  return fileReport.session;
 }
 
 function add(report: ImportReport, file: FileReport): void {

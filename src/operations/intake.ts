@@ -4,9 +4,9 @@
  */
 import { isRecord } from "../base/json.ts";
 import { sha256Hex } from "../base/hash.ts";
-import type { Line } from "../base/lines.ts";
+import type { Line, LineProblem } from "../base/lines.ts";
 import { parseEvent, type Event } from "../event/schema.ts";
-import type { History, Means, Source, Translator } from "../agents/history.ts";
+import type { Batch, History, Means, Source, Translator } from "../agents/history.ts";
 import { projectOf } from "../worktree/project.ts";
 import type { Store } from "../store/store.ts";
 import { readExported } from "./export.ts";
@@ -41,6 +41,8 @@ export interface Taken {
 /** Events per call of the store: one transaction, below the 50 ms a writer may hold the lock. Fewer make more merges of the index. */
 export const BATCH_EVENTS = 400;
 const BATCH_CHARACTERS = 1_000_000;
+
+const PROBLEMS: Readonly<Record<LineProblem, string>> = { "too long": "longer than 64 MiB", "broken off": "damaged: from here on it cannot be decompressed" };
 
 /** What is known of a source that has not changed since it was read to its end. */
 export async function unchanged(store: Store, { agent, translation }: History, source: Source): Promise<FileReport | undefined> {
@@ -86,15 +88,15 @@ export class Intake {
     return this.#translator.promptIds?.has(id) === true;
   }
 
-  async lines(lines: readonly Line[] | { number: number }): Promise<void> {
+  async lines(lines: Batch): Promise<void> {
     if ("number" in lines) {
       this.file.lines += 1;
-      this.#quarantine(lines.number, "longer than 64 MiB");
+      this.#quarantine(lines.number, PROBLEMS[lines.problem]);
     } else for (const line of lines) await this.#line(line);
   }
 
   /** What the source goes on from: its records are taken, and neither they nor their lines are counted as the source's. */
-  async before(lines: readonly Line[] | { number: number }): Promise<void> {
+  async before(lines: Batch): Promise<void> {
     if ("number" in lines) return;
     for (const line of lines) {
       const value = parseLine(line);
