@@ -37,7 +37,7 @@ cases("codex", ({ binary }) => {
     mkdirSync(join(place.home, ".codex"));
     await place.tidemark("init", "--agent", "codex", "--force");
     expect((await place.run(binary, ["mcp", "list"])).out).toMatch(/tidemark .*enabled/);
-    const model = await responsesModel(onTestFinished, [{ tool: "recall", input: QUESTION }]);
+    const model = await responsesModel(onTestFinished, [[{ tool: "recall", namespace: "mcp__tidemark", input: QUESTION }]]);
     const provider = `model_providers.loopback={name="loopback",base_url="${model.url}/v1",wire_api="responses"}`;
     const { code, out, err } = await place.run(binary, ["exec", "--skip-git-repo-check", "--json", "-c", 'model_provider="loopback"', "-c", provider, "-c", 'model="loopback"', "When?"]);
     expect(code, out + err).toBe(0);
@@ -57,7 +57,7 @@ cases("gemini", ({ binary }) => {
     await place.tidemark("init", "--agent", "gemini", "--force");
     const listed = await place.run(binary, ["mcp", "list"]);
     expect(listed.out + listed.err).toMatch(/tidemark: .*Connected/);
-    const model = await geminiModel(onTestFinished, [{ tool: "mcp_tidemark_recall", input: QUESTION }]);
+    const model = await geminiModel(onTestFinished, [[{ tool: "mcp_tidemark_recall", input: QUESTION }]]);
     const { code, out, err } = await place.run(binary, ["--approval-mode", "yolo", "-m", "gemini-2.5-flash", "-o", "json", "-p", "When?"], { env: { GEMINI_API_KEY: "loopback", GOOGLE_GEMINI_BASE_URL: model.url } });
     expect(code, out + err).toBe(0);
     expect(model.asked.at(-1)).toContain(STATEMENT);

@@ -1,5 +1,5 @@
 /**
- * Models on loopback for Codex (Responses API) and Gemini CLI (generateContent): each calls tools in the order the test gives and
+ * Models on loopback for Codex (Responses API) and Gemini CLI (generateContent): each answers in the order the test gives and
  * then says that it is done. What they were asked is kept. The Messages API is model.ts.
  */
 import { createServer, type ServerResponse } from "node:http";
@@ -7,20 +7,33 @@ import type { AddressInfo } from "node:net";
 
 export interface ToolCall {
   readonly tool: string;
-  readonly input: Readonly<Record<string, unknown>>;
+  readonly input: Readonly<Record<string, unknown>> | string;
+  /** For Codex: the group that the tool is in. */
+  readonly namespace?: string;
 }
+
+/** One answer: words and calls, an error, or silence until the client goes away. */
+export type Step = readonly (ToolCall | { readonly text: string })[] | { readonly status: number } | "silence";
 
 export interface OtherModel {
   readonly url: string;
   /** Bodies of the requests that had tools. */
   readonly asked: string[];
+  /** Waits until so many of them were asked. */
+  reached(count: number): Promise<void>;
+  /** Puts these answers behind those that are still to come. */
+  next(...steps: readonly Step[]): void;
 }
 
-type Answer = (response: ServerResponse, next: ToolCall | undefined, n: number, path: string) => void;
+const DONE: Step = [{ text: "Done." }];
+
+type Answer = (response: ServerResponse, step: Exclude<Step, { readonly status: number } | "silence">, n: number, path: string) => void;
 
 /** Ended with the test. */
-async function start(until: (done: () => void) => void, calls: readonly ToolCall[], answer: Answer): Promise<OtherModel> {
+async function start(until: (done: () => void) => void, first: readonly Step[], answer: Answer): Promise<OtherModel> {
   const asked: string[] = [];
+  const steps = [...first];
+  let waiting: (() => void)[] = [];
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -31,7 +44,11 @@ async function start(until: (done: () => void) => void, calls: readonly ToolCall
       // Housekeeping, such as naming the conversation, has no tools.
       const main = /"tools"\s*:\s*\[\s*\{/.test(text);
       if (main) asked.push(text);
-      answer(response, main ? calls[asked.length - 1] : undefined, asked.length, path);
+      for (const wake of waiting.splice(0)) wake();
+      const step = (main ? steps.shift() : undefined) ?? DONE;
+      if (step === "silence") return;
+      if ("status" in step) return void response.writeHead(step.status, { "content-type": "application/json" }).end('{"error":{"code":400,"message":"made to fail by the test","status":"INVALID_ARGUMENT"}}');
+      answer(response, step, asked.length, path);
     });
   });
   await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
@@ -39,25 +56,38 @@ async function start(until: (done: () => void) => void, calls: readonly ToolCall
     server.closeAllConnections();
     server.close();
   });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, asked };
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    asked,
+    async reached(count) {
+      while (asked.length < count) await new Promise<void>((wake) => void waiting.push(wake));
+    },
+    next: (...more) => void steps.push(...more),
+  };
 }
 
-/** `tool` is the name within the server's namespace. */
-export function responsesModel(until: (done: () => void) => void, calls: readonly ToolCall[]): Promise<OtherModel> {
-  return start(until, calls, (response, next, n) => {
-    const item = next === undefined ? { type: "message", id: `m${n}`, role: "assistant", content: [{ type: "output_text", text: "Done." }] } : { type: "function_call", id: `fc${n}`, call_id: `call_${n}`, namespace: "mcp__tidemark", name: next.tool, arguments: JSON.stringify(next.input) };
-    const usage = { input_tokens: 10, output_tokens: 2, total_tokens: 12, input_tokens_details: { cached_tokens: 0 }, output_tokens_details: { reasoning_tokens: 0 } };
+/** `tool` is the name within its namespace; a text as input is that of a custom tool. */
+export function responsesModel(until: (done: () => void) => void, steps: readonly Step[]): Promise<OtherModel> {
+  return start(until, steps, (response, step, n) => {
+    const unique = (i: number): string => `${Date.now().toString(36)}${String(n).padStart(8, "0")}${i}`;
+    const items = step.map((each, i) => {
+      if ("text" in each) return { type: "message", id: `msg_${unique(i)}_of_the_suite`, role: "assistant", content: [{ type: "output_text", text: each.text }] };
+      const about = { call_id: `call_${unique(i)}_of_the_suite`, name: each.tool, ...(each.namespace === undefined ? {} : { namespace: each.namespace }) };
+      return typeof each.input === "string" ? { type: "custom_tool_call", ...about, input: each.input } : { type: "function_call", ...about, arguments: JSON.stringify(each.input) };
+    });
+    const usage = { input_tokens: 100, output_tokens: 20, total_tokens: 120, input_tokens_details: { cached_tokens: 40 }, output_tokens_details: { reasoning_tokens: 5 } };
     response.writeHead(200, { "content-type": "text/event-stream" });
-    for (const event of [{ type: "response.created", response: { id: `r${n}` } }, { type: "response.output_item.done", output_index: 0, item }, { type: "response.completed", response: { id: `r${n}`, usage } }]) response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
+    const done = items.map((item, i) => ({ type: "response.output_item.done", output_index: i, item }));
+    for (const event of [{ type: "response.created", response: { id: `resp_${unique(0)}` } }, ...done, { type: "response.completed", response: { id: `resp_${unique(0)}`, usage } }]) response.write(`event: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`);
     response.end();
   });
 }
 
-/** `tool` is the name as Gemini CLI gives it to the model: mcp_SERVER_TOOL. */
-export function geminiModel(until: (done: () => void) => void, calls: readonly ToolCall[]): Promise<OtherModel> {
-  return start(until, calls, (response, next, _, path) => {
-    const parts = [next === undefined ? { text: "Done." } : { functionCall: { name: next.tool, args: next.input } }];
-    const body = JSON.stringify({ candidates: [{ content: { role: "model", parts }, finishReason: "STOP", index: 0 }], usageMetadata: { promptTokenCount: 10, candidatesTokenCount: 2, totalTokenCount: 12 } });
+/** `tool` is the name as Gemini CLI gives it to the model, for a tool of a server mcp_SERVER_TOOL. */
+export function geminiModel(until: (done: () => void) => void, steps: readonly Step[]): Promise<OtherModel> {
+  return start(until, steps, (response, step, _, path) => {
+    const parts = step.map((each) => ("text" in each ? { text: each.text } : { functionCall: { name: each.tool, args: each.input } }));
+    const body = JSON.stringify({ candidates: [{ content: { role: "model", parts }, finishReason: "STOP", index: 0 }], usageMetadata: { promptTokenCount: 100, cachedContentTokenCount: 40, candidatesTokenCount: 20, totalTokenCount: 120 } });
     if (path.includes("streamGenerateContent")) return void response.writeHead(200, { "content-type": "text/event-stream" }).end(`data: ${body}\r\n\r\n`);
     response.writeHead(200, { "content-type": "application/json" }).end(path.includes("countTokens") ? '{"totalTokens":10}' : body);
   });

@@ -2,7 +2,7 @@
  * Clients other than Claude Code, pinned and installed on demand into a cache, each in a home of its own with a model on
  * loopback. What cannot be installed is a skipped test that says why.
  */
-import { execFile, spawn } from "node:child_process";
+import { execFile, spawn, type ChildProcessWithoutNullStreams } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -55,8 +55,8 @@ export interface Place {
   /** A git repository with one commit, by its real path. */
   readonly repo: string;
   readonly env: Record<string, string>;
-  /** Runs until it ends; killed with all it started after `within`. */
-  run(program: string, args: readonly string[], options?: { readonly env?: Record<string, string>; readonly within?: number; readonly input?: string }): Promise<{ readonly code: number | null; readonly out: string; readonly err: string }>;
+  /** Runs until it ends; killed with all it started after `within`. `interrupt`: Ctrl-C, when it comes to pass. `requests`: of JSON-RPC, each after the answer to the one before. */
+  run(program: string, args: readonly string[], options?: { readonly env?: Record<string, string>; readonly within?: number; readonly input?: string; readonly interrupt?: Promise<unknown>; readonly requests?: readonly object[] }): Promise<{ readonly code: number | null; readonly out: string; readonly err: string }>;
   tidemark(...args: string[]): Promise<string>;
   json(...args: string[]): Promise<any>;
 }
@@ -74,13 +74,16 @@ export async function someplace(until: (done: () => void) => void): Promise<Plac
 
   const place: Place = {
     home, repo, env,
-    async run(program, args, { env: more = {}, within = 90_000, input = "" } = {}) {
+    async run(program, args, { env: more = {}, within = 90_000, input = "", interrupt, requests } = {}) {
       const child = spawn(program, args, { cwd: repo, env: { ...env, ...more }, detached: true, stdio: ["pipe", "pipe", "pipe"] });
       running.add(child.pid!);
       let [out, err] = ["", ""];
       child.stdout.setEncoding("utf8").on("data", (text: string) => void (out += text));
       child.stderr.setEncoding("utf8").on("data", (text: string) => void (err += text));
-      child.stdin.on("error", () => {}).end(input);
+      child.stdin.on("error", () => {});
+      if (requests === undefined) child.stdin.end(input);
+      else void converse(child, requests).then(() => end(child.pid!));
+      void interrupt?.then(() => child.kill("SIGINT"));
       const late = setTimeout(() => end(child.pid!), within);
       const code = await new Promise<number | null>((done, failed) => child.on("error", failed).on("close", done));
       clearTimeout(late);
@@ -101,6 +104,15 @@ export async function someplace(until: (done: () => void) => void): Promise<Plac
   await git("add", "--all");
   await git("commit", "--quiet", "--message", "first");
   return place;
+}
+
+async function converse(child: ChildProcessWithoutNullStreams, requests: readonly object[]): Promise<void> {
+  for (const [i, request] of requests.entries()) {
+    const answered = new Promise<void>((done) => child.stdout.on("data", (text: string) => (text.includes(`"id":${i + 1},`) ? done() : undefined)));
+    child.stdin.write(`${JSON.stringify({ jsonrpc: "2.0", id: i + 1, ...request })}\n`);
+    await answered;
+    if (i === 0) child.stdin.write('{"jsonrpc":"2.0","method":"initialized"}\n');
+  }
 }
 
 function end(pid: number): void {
