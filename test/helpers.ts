@@ -105,7 +105,7 @@ export async function freshStore(home = scratch()): Promise<Store> {
 export const placesIn = (configDir: string): Places => ({ home: join(configDir, "nobody"), environment: { CLAUDE_CONFIG_DIR: configDir }, platform: process.platform });
 
 export const importInto = (store: Store, configDir: string, paths: readonly string[] = []): Promise<ImportReport> =>
-  importSessions(store, { paths, places: placesIn(configDir), now: NOW, withinDays: 7 });
+  importSessions(store, { paths, places: placesIn(configDir), scratch: scratch(), now: NOW, withinDays: 7 });
 
 /** A fresh store with these sessions, imported as they would be on the machine they were made on. */
 export async function storeWith(...names: Name[]): Promise<Store> {

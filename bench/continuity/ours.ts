@@ -27,7 +27,7 @@ async function storeOf(rawLines: string[], sid: string): Promise<Store> {
   const transcript = join(folder, `${sid}.jsonl`);
   await writeFile(transcript, `${rawLines.join("\n")}\n`);
   const store = await openSqliteStore(join(folder, "home"));
-  await importSessions(store, { paths: [transcript], places: { home: folder, environment: {}, platform: process.platform }, now: 0, withinDays: 0 });
+  await importSessions(store, { paths: [transcript], scratch: folder, places: { home: folder, environment: {}, platform: process.platform }, now: 0, withinDays: 0 });
   last = { key, store, folder };
   return store;
 }

@@ -38,7 +38,7 @@ const folder = await mkdtemp(join(tmpdir(), "tidemark-questions-"));
 const raw = join(dir, "claude-code-raw");
 for (const name of await readdir(raw)) if (name.endsWith(".gz")) await writeFile(join(folder, name.slice(0, -3)), gunzipSync(await readFile(join(raw, name))));
 const store = await openSqliteStore(join(folder, "home"));
-await importSessions(store, { paths: [folder], places: { home: folder, environment: {}, platform: process.platform }, now: 0, withinDays: 0 });
+await importSessions(store, { paths: [folder], scratch: folder, places: { home: folder, environment: {}, platform: process.platform }, now: 0, withinDays: 0 });
 
 const score = new Map<string, number>();
 const count = (name: string, hit: boolean): boolean => (score.set(name, (score.get(name) ?? 0) + (hit ? 1 : 0)), hit);

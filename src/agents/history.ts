@@ -49,11 +49,19 @@ export interface Reading {
   before?(): AsyncIterable<Batch>;
 }
 
+/** Rows of a database, each with its columns by name. */
+export type Rows = (sql: string, ...values: string[]) => Record<string, unknown>[];
+
 /** What a reader may ask for. */
 export interface Means {
   /** The project a working directory belongs to. */
   readonly projectOf: (cwd: string) => string;
+  /** A database of the agent's as it stood at one moment. Nothing is locked or written where it lies. */
+  readonly database: (path: string) => Promise<Rows>;
 }
+
+/** Thrown by a reader: this source cannot be read, and the reason in words. The others are read. */
+export class UnreadableSource extends Error {}
 
 /**
  * Order: a source's records are given in the order in which they were written, and a translator is fed all of them, once.

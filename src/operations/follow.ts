@@ -11,7 +11,8 @@ import { notText, readLines, type Place } from "../base/lines.ts";
 import type { Event } from "../event/schema.ts";
 import { Told } from "../session/settle.ts";
 import type { Store } from "../store/store.ts";
-import { Intake, means, rememberFile, unchanged } from "./intake.ts";
+import { Intake, rememberFile, unchanged } from "./intake.ts";
+import { projects } from "./means.ts";
 
 const START: Place = { offset: 0, lines: 0 };
 
@@ -61,7 +62,7 @@ class FollowedFile {
       if (isWaitingForItsNeighbour(this.#path, about.birthtimeMs, now)) return false;
       this.#refused = (await notText(this.#path)) !== undefined;
       if (this.#refused) return false;
-      const { translator } = await claudeCode.open({ path: this.#path, size: about.size, modified: about.mtimeMs }, means());
+      const { translator } = await claudeCode.open({ path: this.#path, size: about.size, modified: about.mtimeMs }, { projectOf: projects() });
       this.#intake = new Intake(this.#store, claudeCode.agent, this.#path, translator);
       this.#intake.onEvents = this.#onEvents;
     }

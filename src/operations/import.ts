@@ -14,11 +14,12 @@ import { claudeCode } from "../agents/claude-code/history.ts";
 import { cleanupDays, configFolder, historyFile, parseHistoryLine, transcriptsFolder } from "../agents/claude-code/sources.ts";
 import { findFiles, type FoundFile } from "../agents/found.ts";
 import { HISTORIES, whose } from "../agents/histories.ts";
-import type { History, Means, Source } from "../agents/history.ts";
+import { UnreadableSource, type History, type Means, type Source } from "../agents/history.ts";
 import type { Places } from "../agents/places.ts";
 import { projectOf } from "../worktree/project.ts";
 import type { Store } from "../store/store.ts";
-import { BATCH_EVENTS, Intake, means, parseLine, rememberFile, unchanged, type FileReport, type Quarantined } from "./intake.ts";
+import { BATCH_EVENTS, Intake, parseLine, rememberFile, unchanged, type FileReport, type Quarantined } from "./intake.ts";
+import { means } from "./means.ts";
 import { takeInPassages } from "./passages.ts";
 import { record } from "./record.ts";
 import { refreshSummaries } from "./sessions.ts";
@@ -49,6 +50,8 @@ export interface ImportOptions {
   /** Files or folders; without any, the folders of every agent and the prompt history of Claude Code. */
   readonly paths: readonly string[];
   readonly places: Places;
+  /** A folder of our own for copies that are read and taken away again. */
+  readonly scratch: string;
   readonly now: number;
   readonly withinDays: number;
   readonly progress?: (state: { files: number; ofFiles: number; bytes: number; ofBytes: number }) => void;
@@ -65,7 +68,16 @@ export async function importSessions(store: Store, options: ImportOptions): Prom
     files: 0, lines: 0, accounted: 0, added: 0, duplicates: 0, rescued: 0, quarantined: [], expiring: { within_days: options.withinDays, sessions: 0 },
     sessions: 0, bytes: 0, unchanged: 0, bookkeeping: {}, missing_parents: 0, redacted: {}, agents: [],
   };
-  const using = means();
+  const using = means(options.scratch);
+  try {
+    await takeIn(store, options, using, report);
+  } finally {
+    using.close();
+  }
+  return report;
+}
+
+async function takeIn(store: Store, options: ImportOptions, using: Means, report: ImportReport): Promise<void> {
   const found = await discover(options, using, report);
   const ofBytes = found.reduce((sum, { source }) => sum + source.size, 0);
   const sessions = new Map<History, Set<string>>();
@@ -87,7 +99,6 @@ export async function importSessions(store: Store, options: ImportOptions): Prom
   await takeInPassages(store);
   if (options.paths.length === 0) await countExpiring(found, options, report);
   refuseWhenNothingLoaded(options.paths, report);
-  return report;
 }
 
 function count(report: ImportReport, sessions: Map<History, Set<string>>, history: History, session: string | undefined, added: number): void {
@@ -102,7 +113,12 @@ function count(report: ImportReport, sessions: Map<History, Set<string>>, histor
 async function discover({ paths, places }: ImportOptions, using: Means, report: ImportReport): Promise<Item[]> {
   const items = new Map<string, Item>();
   const take = async (history: History, file: FoundFile): Promise<void> => {
-    for (const source of (await history.sources?.(file, using)) ?? [file]) items.set(source.path, { history, source });
+    try {
+      for (const source of (await history.sources?.(file, using)) ?? [file]) items.set(source.path, { history, source });
+    } catch (error) {
+      report.files += 1;
+      report.quarantined.push({ file: file.path, line: 0, reason: whyUnread(error) });
+    }
   };
   const look = async (path: string, wanted: (path: string) => boolean): Promise<FoundFile[]> => {
     const { files, refused } = await findFiles(path, wanted);
@@ -154,10 +170,9 @@ async function importSource(store: Store, history: History, source: Source, usin
     await rememberFile(store, history, source, read);
     return read.session;
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== "EACCES" && code !== "EPERM" && code !== "EISDIR" && code !== "EIO" && code !== "ENOENT") throw error;
+    const reason = whyUnread(error);
     if (intake !== undefined) add(report, intake.file);
-    report.quarantined.push({ file: source.path, line: 0, reason: code === "ENOENT" ? "disappeared while being read" : `cannot be read (${code})` });
+    report.quarantined.push({ file: source.path, line: 0, reason });
     return intake?.file.session;
   } finally {
     if (intake !== undefined) {
@@ -167,6 +182,15 @@ async function importSource(store: Store, history: History, source: Source, usin
       for (const [family, hits] of Object.entries(redacted)) report.redacted[family] = (report.redacted[family] ?? 0) + hits;
     }
   }
+}
+
+/** In words, where it is the file's fault; anything else is ours or the store's, and goes on as it is. */
+function whyUnread(error: unknown): string {
+  if (error instanceof UnreadableSource) return error.message;
+  const { code } = error as NodeJS.ErrnoException;
+  if (code === "ENOENT") return "disappeared while being read";
+  if (code !== "EACCES" && code !== "EPERM" && code !== "EISDIR" && code !== "EIO") throw error;
+  return `cannot be read (${code})`;
 }
 
 function add(report: ImportReport, file: FileReport): void {

@@ -6,8 +6,7 @@ import { isRecord } from "../base/json.ts";
 import { sha256Hex } from "../base/hash.ts";
 import type { Line, LineProblem } from "../base/lines.ts";
 import { parseEvent, type Event } from "../event/schema.ts";
-import type { Batch, History, Means, Source, Translator } from "../agents/history.ts";
-import { projectOf } from "../worktree/project.ts";
+import type { Batch, History, Source, Translator } from "../agents/history.ts";
 import type { Store } from "../store/store.ts";
 import { readExported } from "./export.ts";
 import { record } from "./record.ts";
@@ -54,11 +53,6 @@ export async function unchanged(store: Store, { agent, translation }: History, s
 
 export async function rememberFile(store: Store, { agent, translation }: History, { path, size, modified }: Source, report: FileReport): Promise<void> {
   await store.putSource({ path, size, modified, report: JSON.stringify({ ...report, agent, translation }) });
-}
-
-/** What readers are given; what a folder's project is, is looked up once. */
-export function means(): Means {
-  return { projectOf: cached(projectOf) };
 }
 
 export class Intake {
@@ -245,13 +239,4 @@ export function parseLine(line: Line): Record<string, unknown> | string {
   } catch {
     return line.ended ? "damaged: not valid JSON" : "torn: the file ends in the middle of a record";
   }
-}
-
-function cached(find: (cwd: string) => string): (cwd: string) => string {
-  const known = new Map<string, string>();
-  return (cwd) => {
-    let project = known.get(cwd);
-    if (project === undefined) known.set(cwd, (project = find(cwd)));
-    return project;
-  };
 }

@@ -3,10 +3,11 @@
  * what is written here. Two turns and an edit, a command that fails, one that is interrupted, and where the client can do it
  * without a terminal a resume, a fork, a subagent and a compaction. Used by history.client.ts and for the fixtures.
  */
-import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { responsesModel, type OtherModel } from "./other-models.ts";
+import { call, say, startModel, story } from "./model.ts";
+import { geminiModel, responsesModel, type OtherModel } from "./other-models.ts";
 import type { Place } from "./others.ts";
 
 type Until = (done: () => void) => void;
@@ -60,4 +61,67 @@ export async function workInCodex(place: Place, binary: string, until: Until): P
 function rollouts({ home }: Place): string[] {
   const folder = join(home, ".codex/sessions");
   return readdirSync(folder, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".jsonl")).sort().map((name) => name.slice(-"00000000-0000-0000-0000-000000000000.jsonl".length, -".jsonl".length));
+}
+
+/** The ids of the session, of the fork and of the subagent. */
+export async function workInOpencode(place: Place, binary: string, until: Until): Promise<{ session: string; fork: string; subagent: string }> {
+  const notes = join(place.repo, "notes.txt");
+  const model = await startModel(story(
+    call("read", { filePath: notes }, "I look at the notes first."),
+    call("edit", { filePath: notes, oldString: "two", newString: "three\nfour" }),
+    call("write", { filePath: join(place.repo, "added.txt"), content: "new\n" }),
+    call("bash", { command: "false", description: "Fail" }),
+    call("todowrite", { todos: [{ content: "Write the notes", status: "completed", priority: "high" }, { content: "Deploy", status: "pending", priority: "low" }] }),
+    say("The notes say three and four."),
+  ));
+  until(() => void model.close());
+  mkdirSync(join(place.home, ".config/opencode"), { recursive: true });
+  writeFileSync(join(place.home, ".config/opencode/opencode.json"), JSON.stringify({ permission: { "*": "allow" }, provider: { anthropic: { options: { baseURL: `${model.url}/v1`, apiKey: "loopback" } } } }));
+  const opencode = async (args: readonly string[], interrupt?: Promise<unknown>): Promise<string> => {
+    const { code, out, err } = await place.run(binary, args, interrupt === undefined ? {} : { interrupt });
+    if (code !== 0 && interrupt === undefined) throw new Error(`opencode ${args.join(" ")}: ${code}\n${out}${err}`);
+    return out;
+  };
+  const run = (words: string, more: readonly string[] = [], interrupt?: Promise<unknown>): Promise<string> => opencode(["run", ...more, "--model", "anthropic/claude-sonnet-4-5", words], interrupt);
+  const sessions = async (): Promise<string[]> => (JSON.parse(await opencode(["session", "list", "--format", "json"])) as { id: string }[]).map(({ id }) => id);
+
+  await run("Put three and four into the notes");
+  const [session] = await sessions();
+  model.script(story(call("bash", { command: "sleep 60", description: "Wait" })));
+  await run("Now wait for the deploy", ["--session", session!], model.reached("main", 1).then(() => pause(3000)));
+  model.script(story(say("On the fork it is otherwise.")));
+  await run("And what now?", ["--session", session!, "--fork"]);
+  const fork = (await sessions()).find((id) => id !== session)!;
+  model.script(story(call("task", { description: "Count", prompt: "Count the lines", subagent_type: "general" }), say("Somebody counts.")));
+  await run("Let somebody count", ["--session", session!]);
+  const subagent = /"sessionId": "(ses_\w+)"/.exec(await opencode(["export", session!]))?.[1] ?? "";
+  return { session: session!, fork, subagent };
+}
+
+/** The id of the session. Headless, the client has no fork; a subagent's conversation stands in a file of its own. */
+export async function workInGemini(place: Place, binary: string, until: Until): Promise<{ session: string }> {
+  const notes = join(place.repo, "notes.txt");
+  mkdirSync(join(place.home, ".gemini"), { recursive: true });
+  writeFileSync(join(place.home, ".gemini/settings.json"), JSON.stringify({ security: { auth: { selectedType: "gemini-api-key" } }, privacy: { usageStatisticsEnabled: false } }));
+  writeFileSync(join(place.home, ".gemini/trustedFolders.json"), JSON.stringify({ [place.repo]: "TRUST_FOLDER" }));
+  const model = await geminiModel(until, [
+    [{ text: "I look at the notes first." }, { tool: "read_file", input: { file_path: notes } }],
+    [{ tool: "replace", input: { file_path: notes, instruction: "Count on", old_string: "two", new_string: "three\nfour" } }],
+    [{ tool: "write_file", input: { file_path: join(place.repo, "added.txt"), content: "new\n" } }],
+    [{ tool: "run_shell_command", input: { command: "false", description: "Fail" } }],
+    [{ text: "The notes say three and four." }],
+  ]);
+  const gemini = async (words: string, more: readonly string[] = [], interrupt?: Promise<unknown>): Promise<void> => {
+    const { code, out, err } = await place.run(binary, ["--approval-mode", "yolo", "-m", "gemini-2.5-flash", "-o", "json", ...more, "-p", words], { env: { GEMINI_API_KEY: "loopback", GOOGLE_GEMINI_BASE_URL: model.url }, ...(interrupt === undefined ? {} : { interrupt }) });
+    if (code !== 0 && interrupt === undefined) throw new Error(`gemini ${words}: ${code}\n${out}${err}`);
+  };
+  await gemini("Put three and four into the notes");
+  const chats = join(place.home, ".gemini/tmp");
+  const file = readdirSync(chats, { recursive: true, encoding: "utf8" }).find((name) => /session-.*\.jsonl?$/.test(name))!;
+  const session = /"sessionId":\s*"([^"]+)"/.exec(readFileSync(join(chats, file), "utf8"))![1]!;
+  model.next([{ tool: "run_shell_command", input: { command: "sleep 60", description: "Wait" } }]);
+  await gemini("Now wait for the deploy", ["--resume", session], interrupted(model, 6));
+  model.next([{ text: "Gone on from there." }]);
+  await gemini("Go on", ["--resume", session]);
+  return { session };
 }

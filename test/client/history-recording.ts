@@ -4,7 +4,8 @@
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { workInCodex } from "./histories.ts";
+import { workInCodex, workInOpencode } from "./histories.ts";
+import { openDatabase } from "../../src/store/sqlite/driver.ts";
 import { other, OTHERS, someplace, type Place } from "./others.ts";
 
 const LONGEST = 600;
@@ -24,7 +25,7 @@ function jsonLines(text: string, place: Place): string {
   return scrubbed(text, place).split("\n").map((line) => (line === "" ? "" : JSON.stringify(shortened(JSON.parse(line))))).join("\n");
 }
 
-type Client = "codex";
+type Client = "codex" | "opencode";
 
 const RECORD: Readonly<Record<Client, (place: Place, binary: string, folder: string, until: (done: () => void) => void) => Promise<void>>> = {
   async codex(place, binary, folder, until) {
@@ -36,7 +37,25 @@ const RECORD: Readonly<Record<Client, (place: Place, binary: string, folder: str
       writeFileSync(join(folder, "sessions", name), rebased(sessions, jsonLines(readFileSync(join(sessions, name), "utf8"), place), place));
     }
   },
+  async opencode(place, binary, folder, until) {
+    const { session } = await workInOpencode(place, binary, until);
+    const { out } = await place.run(binary, ["export", session]);
+    writeFileSync(join(folder, `${session}.json`), `${scrubbed(JSON.stringify(shortened(JSON.parse(out)), undefined, 1), place)}\n`);
+    // A database is not a thing to read in a review: its tables as text, which the tests make one of again.
+    const database = openDatabase(join(place.home, ".local/share/opencode/opencode.db"));
+    const tables = ["project", "session", "message", "part"];
+    const schema = tables.map((name) => String(database.prepare("SELECT sql FROM sqlite_master WHERE name = ?").get(name)!["sql"]));
+    const rows = tables.map((name) => [name, database.prepare(`SELECT * FROM ${name}`).all().map((row) => Object.fromEntries(Object.entries(row).map(([key, value]) => [key, cut(value)])))]);
+    database.close();
+    writeFileSync(join(folder, "opencode.db.json"), `${scrubbed(JSON.stringify({ schema, rows: Object.fromEntries(rows) }, undefined, 1), place)}\n`);
+  },
 };
+
+/** A column may hold JSON of its own. */
+function cut(value: unknown): unknown {
+  if (typeof value !== "string" || value.length <= LONGEST) return value;
+  return value.startsWith("{") ? JSON.stringify(shortened(JSON.parse(value))) : shortened(value);
+}
 
 function rebased(sessions: string, lines: string, place: Place): string {
   return lines.replace(/"thread_id":"([0-9a-f-]+)","end_ordinal_exclusive":(\d+),"end_byte_offset":(\d+)/, (_, thread: string, ordinal: string, bytes: string) => {

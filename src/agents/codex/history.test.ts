@@ -8,7 +8,7 @@ import type { Event } from "../../event/schema.ts";
 import { importSessions, type ImportReport } from "../../operations/import.ts";
 import { listSessions, story } from "../../operations/sessions.ts";
 import type { Store } from "../../store/store.ts";
-import { describeHistory } from "../history.suite.ts";
+import { describeHistory, jsonLinesChange } from "../history.suite.ts";
 import { codex } from "./history.ts";
 import { RolloutTranslator } from "./translate.ts";
 
@@ -35,10 +35,10 @@ describeHistory(codex, {
   file: `${DAY}/rollout-2026-11-23T08-24-40-${MAIN}.jsonl`,
   prompt: "Put three and four into the notes",
   version: "0.169.0",
-  strange: { timestamp: "2026-11-23T09:00:00.000Z", ordinal: 900, type: "dream", payload: { of: "sheep" } },
+  change: jsonLinesChange({ timestamp: "2026-11-23T09:00:00.000Z", ordinal: 900, type: "dream", payload: { of: "sheep" } }),
 });
 
-const take = (store: Store, home: string, paths: readonly string[] = []): Promise<ImportReport> => importSessions(store, { paths, places: { home: scratch(), environment: { CODEX_HOME: home }, platform: process.platform }, now: NOW, withinDays: 7 });
+const take = (store: Store, home: string, paths: readonly string[] = []): Promise<ImportReport> => importSessions(store, { paths, places: { home: scratch(), environment: { CODEX_HOME: home }, platform: process.platform }, scratch: scratch(), now: NOW, withinDays: 7 });
 const told = async (store: Store, id: string): Promise<string[]> => (await story(store, id)).turns.map((turn) => tellTurn(turn, "/home/you/app"));
 
 function copy(): string {

@@ -1,5 +1,6 @@
 /** `tidemark import`: reads what agents have left, and says what is safe now. */
 import { homedir } from "node:os";
+import { join } from "node:path";
 import { plural, printable } from "../../base/text.ts";
 import { importSessions, type ImportReport } from "../../operations/import.ts";
 import { TidemarkError } from "../../base/errors.ts";
@@ -28,10 +29,11 @@ were.`,
   },
 };
 
-async function runImport({ terminal, store, environment, now }: Context, paths: readonly string[], withinDays: number): Promise<ImportReport> {
+async function runImport({ terminal, store, home, environment, now }: Context, paths: readonly string[], withinDays: number): Promise<ImportReport> {
   return importSessions(await store(), {
     paths,
     places: { home: homedir(), environment, platform: process.platform },
+    scratch: join(home, "import"),
     now,
     withinDays,
     progress: ({ files, ofFiles, bytes, ofBytes }) => terminal.progress(`${files} of ${plural(ofFiles, "file")}`, bytes, ofBytes),
