@@ -2,12 +2,13 @@
 import { claudeCode } from "./claude-code/history.ts";
 import { codex } from "./codex/history.ts";
 import { headOf } from "./found.ts";
+import { gemini } from "./gemini/history.ts";
 import type { History } from "./history.ts";
 import { opencode } from "./opencode/history.ts";
 import { resumeLine } from "./resume-line.ts";
 
 /** In the order in which they are asked whether a file is theirs: Claude Code, whose records have no sure mark, is last. */
-export const HISTORIES: readonly History[] = [codex, opencode, claudeCode];
+export const HISTORIES: readonly History[] = [codex, gemini, opencode, claudeCode];
 
 export function historyOf(agent: string): History | undefined {
   return HISTORIES.find((history) => history.agent === agent);

@@ -4,7 +4,7 @@
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { workInCodex, workInOpencode } from "./histories.ts";
+import { workInCodex, workInGemini, workInOpencode } from "./histories.ts";
 import { openDatabase } from "../../src/store/sqlite/driver.ts";
 import { other, OTHERS, someplace, type Place } from "./others.ts";
 
@@ -25,7 +25,7 @@ function jsonLines(text: string, place: Place): string {
   return scrubbed(text, place).split("\n").map((line) => (line === "" ? "" : JSON.stringify(shortened(JSON.parse(line))))).join("\n");
 }
 
-type Client = "codex" | "opencode";
+type Client = "codex" | "gemini" | "opencode";
 
 const RECORD: Readonly<Record<Client, (place: Place, binary: string, folder: string, until: (done: () => void) => void) => Promise<void>>> = {
   async codex(place, binary, folder, until) {
@@ -35,6 +35,15 @@ const RECORD: Readonly<Record<Client, (place: Place, binary: string, folder: str
       mkdirSync(dirname(join(folder, "sessions", name)), { recursive: true });
       // A fork says how many bytes of the other file it goes on from.
       writeFileSync(join(folder, "sessions", name), rebased(sessions, jsonLines(readFileSync(join(sessions, name), "utf8"), place), place));
+    }
+  },
+  async gemini(place, binary, folder, until) {
+    await workInGemini(place, binary, until);
+    const tmp = join(place.home, ".gemini/tmp");
+    for (const name of readdirSync(tmp, { recursive: true, encoding: "utf8" }).filter((each) => /\.jsonl$|\.project_root$/.test(each))) {
+      const text = readFileSync(join(tmp, name), "utf8");
+      mkdirSync(dirname(join(folder, "tmp", name)), { recursive: true });
+      writeFileSync(join(folder, "tmp", name), name.endsWith(".jsonl") ? jsonLines(text, place) : scrubbed(text, place));
     }
   },
   async opencode(place, binary, folder, until) {

@@ -83,7 +83,8 @@ export async function someplace(until: (done: () => void) => void): Promise<Plac
       child.stdin.on("error", () => {});
       if (requests === undefined) child.stdin.end(input);
       else void converse(child, requests).then(() => end(child.pid!));
-      void interrupt?.then(() => child.kill("SIGINT"));
+      // A terminal tells the whole group.
+      void interrupt?.then(() => process.kill(-child.pid!, "SIGINT"));
       const late = setTimeout(() => end(child.pid!), within);
       const code = await new Promise<number | null>((done, failed) => child.on("error", failed).on("close", done));
       clearTimeout(late);

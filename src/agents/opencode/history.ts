@@ -1,7 +1,8 @@
 /** opencode's past sessions through the port (../history.ts). Where they are is sources.ts, what they say translate.ts. */
 import { headOf } from "../found.ts";
 import type { History, Reading } from "../history.ts";
-import { asLines, databaseRecords, dataFolders, documentRecords, isSqlite, mayHoldSessions, sessionsIn, startsAsSession } from "./sources.ts";
+import { asLines } from "../reading.ts";
+import { databaseRecords, dataFolders, documentRecords, isSqlite, mayHoldSessions, sessionsIn, startsAsSession } from "./sources.ts";
 import { AGENT, SessionTranslator } from "./translate.ts";
 
 export const opencode: History = {

@@ -6,9 +6,8 @@
 import { readdir, readFile } from "node:fs/promises";
 import { basename, isAbsolute, join, resolve } from "node:path";
 import { isRecord } from "../../base/json.ts";
-import type { Line } from "../../base/lines.ts";
 import type { FoundFile } from "../found.ts";
-import { UnreadableSource, type Batch, type Rows, type Source } from "../history.ts";
+import { UnreadableSource, type Rows, type Source } from "../history.ts";
 import type { Places } from "../places.ts";
 
 /** `XDG_DATA_HOME`, on every platform; `OPENCODE_DB` names another database. */
@@ -110,19 +109,3 @@ async function documentsIn(folder: string): Promise<Record<string, unknown>[]> {
     throw error;
   }
 }
-
-const AT_ONCE = 100;
-
-export function* asLines(records: Iterable<object>): Generator<Batch> {
-  let lines: Line[] = [];
-  let number = 0;
-  for (const record of records) {
-    number += 1;
-    lines.push({ number, text: JSON.stringify(record), ended: true, sound: true, end: 0 });
-    if (lines.length < AT_ONCE) continue;
-    yield lines;
-    lines = [];
-  }
-  if (lines.length > 0) yield lines;
-}
-
