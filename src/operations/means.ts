@@ -2,7 +2,7 @@
  * What readers of agents' histories are given (agents/history.ts): which project a folder is of, and databases of agents, which
  * are read from a copy. Opening one in place takes locks, and in WAL mode writes a file beside it even to read.
  */
-import { constants, copyFileSync, mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
+import { constants, copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { UnreadableSource, type Means, type Rows } from "../agents/history.ts";
@@ -34,6 +34,7 @@ export function means(scratch: string): OpenMeans {
       if (copy === undefined) {
         mkdirSync(scratch, { recursive: true, mode: 0o700 });
         const folder = mkdtempSync(join(scratch, "copy-"));
+        removeLeftovers(scratch, statSync(folder).mtimeMs);
         try {
           copy = { folder, database: openDatabase(await copied(path, join(folder, "copy.db"))) };
         } catch (error) {
@@ -52,6 +53,16 @@ export function means(scratch: string): OpenMeans {
       copies.clear();
     },
   };
+}
+
+/** No import takes an hour over a copy; one that is older was left by an import that was killed. */
+const LEFT = 3_600_000;
+
+function removeLeftovers(scratch: string, now: number): void {
+  for (const name of readdirSync(scratch)) {
+    const about = statSync(join(scratch, name), { throwIfNoEntry: false });
+    if (name.startsWith("copy-") && about !== undefined && now - about.mtimeMs > LEFT) rmSync(join(scratch, name), { recursive: true, force: true });
+  }
 }
 
 /** What is not a database, or has other tables than this version knows, is a reason to read the next one. */

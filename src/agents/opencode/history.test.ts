@@ -1,5 +1,5 @@
 /** The suite on what opencode 1.18.33 wrote, and what only opencode has: a database in use, exports, forks told by their copies, older files. */
-import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { freshStore, NOW, scratch, tellTurn } from "../../../test/helpers.ts";
@@ -100,6 +100,9 @@ describe("a database that the client has open", () => {
   test("leaves no copy behind, also when it is none", async () => {
     const { home, path } = laid();
     const own = scratch();
+    // Of an import that was killed long ago, and of one that runs.
+    for (const name of ["copy-old", "copy-new"]) mkdirSync(join(own, name));
+    utimesSync(join(own, "copy-old"), new Date(0), new Date(0));
     const options = { paths: [], places: { home, environment: {}, platform: process.platform }, scratch: own, now: NOW, withinDays: 7 };
     await importSessions(await freshStore(), options);
     // A log that is still there would make it whole again.
@@ -107,7 +110,7 @@ describe("a database that the client has open", () => {
     writeFileSync(path, Buffer.concat([Buffer.from("SQLite format 3\0"), Buffer.alloc(5000, 7)]));
     const { quarantined } = await importSessions(await freshStore(), options);
     expect(quarantined).toEqual([{ file: path, line: 0, reason: expect.stringMatching(/^a database that cannot be read here: /) }]);
-    expect(readdirSync(own)).toEqual([]);
+    expect(readdirSync(own)).toEqual(["copy-new"]);
   });
 
   test("with tables of another shape is named, and the rest is read", async () => {

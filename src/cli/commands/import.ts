@@ -13,8 +13,10 @@ export const command: CommandSpec = {
   help: `
 Keep every session that agents have left on this machine
 
-Reads all transcripts below the agent's folder (CLAUDE_CONFIG_DIR, else ~/.claude), or the files and folders given,
-and rescues the prompts of sessions that were already purged from the prompt history. The agent's files are only read.
+Reads what Claude Code (CLAUDE_CONFIG_DIR, else ~/.claude), Codex CLI (CODEX_HOME, else ~/.codex), Gemini CLI
+(GEMINI_CLI_HOME, else ~, below .gemini) and opencode (XDG_DATA_HOME, else ~/.local/share, below opencode) keep of their
+sessions, or the files and folders given, whichever of them wrote those. Prompts of Claude Code's sessions that were
+already purged are rescued from its prompt history. Agents' files are only read, their databases from a copy.
 
 Running it again adds only what is new. Stopped half-way, it goes on where it was. Lines that cannot be read are
 counted and named; the rest of their file still loads. JSON lines written by "tidemark export" are taken back as they
@@ -52,6 +54,9 @@ function sayReport(terminal: Terminal, report: ImportReport): void {
   } else {
     terminal.line(`${terminal.style("bold", `${plural(safe, "transcript")} ${safe === 1 ? "is" : "are"} safe here now`)}: ${plural(report.lines, "line")}, all ${number(report.accounted)} accounted for.`);
     terminal.line(`  ${number(report.added)} events added, ${number(report.duplicates)} were there before${report.unchanged > 0 ? ` (${plural(report.unchanged, "file")} unchanged)` : ""}; ${plural(report.sessions, "session")} updated.`);
+  }
+  if (report.agents.length > 1 || report.agents.some(({ agent }) => agent !== "claude-code")) {
+    for (const { agent, files, sessions, added } of report.agents) terminal.line(`    ${agent.padEnd(12)} ${plural(sessions, "session")} in ${plural(files, "source")}, ${number(added)} events new`);
   }
   if (report.rescued > 0) terminal.line(`  ${plural(report.rescued, "prompt")} rescued of sessions whose transcripts are gone.`);
   const secrets = Object.values(report.redacted).reduce((sum, count) => sum + count, 0);

@@ -118,7 +118,7 @@ function sayWork({ terminal, now }: Context, state: Status): void {
   terminal.line();
   const left = `You left off ${ago(latest.ended, now)}: `;
   terminal.line(`${left}${terminal.style("bold", clip(printable(latest.title), terminal.width - left.length))}`);
-  terminal.line(`  ${terminal.style("cyan", shortId(latest.id))}  ${plural(latest.turns, "turn")}, ${plural(latest.files, "file")} changed, ${style === undefined ? words : terminal.style(style, words)}`);
+  terminal.line(`  ${terminal.style("cyan", shortId(latest.id))}  ${plural(latest.turns, "turn")}, ${plural(latest.files, "file")} changed, ${style === undefined ? words : terminal.style(style, words)}${latest.agent === "claude-code" ? "" : `, in ${printable(latest.agent)}`}`);
   const list = (title: string, items: readonly string[]): void => {
     if (items.length === 0) return;
     terminal.line();
