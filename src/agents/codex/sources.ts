@@ -3,7 +3,7 @@
  * read; the client's databases beside them (state, thread history) are derived from the rollouts and are left alone.
  */
 import { createReadStream, existsSync } from "node:fs";
-import { readdir } from "node:fs/promises";
+import { access, constants, readdir } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { Transform } from "node:stream";
 import * as zlib from "node:zlib";
@@ -112,9 +112,13 @@ async function rolloutOf(thread: string, near: string): Promise<string | undefin
   for (const folder of root === undefined ? [dirname(near)] : [join(root, "sessions"), join(root, "archived_sessions")]) {
     try {
       const name = (await readdir(folder, { recursive: true })).find((each) => sessionInName(each) === thread && isRollout(join(folder, each)));
-      if (name !== undefined) return join(folder, name);
+      if (name === undefined) continue;
+      await access(join(folder, name), constants.R_OK);
+      return join(folder, name);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      // What cannot be read is named when it is its own turn; the fork still holds its own.
+      const { code } = error as NodeJS.ErrnoException;
+      if (code !== "ENOENT" && code !== "EACCES" && code !== "EPERM") throw error;
     }
   }
   return undefined;
