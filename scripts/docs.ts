@@ -14,6 +14,7 @@ import { tmpdir } from "node:os";
 import { dirname, join, relative } from "node:path";
 import * as z from "zod";
 import { ERRORS, exitCode, TidemarkError, type ErrorCode } from "../src/base/errors.ts";
+import { HISTORIES } from "../src/agents/histories.ts";
 import { pluginHooks } from "../src/agents/claude-code/hook-lines.ts";
 import { COMMANDS, VERSION } from "../src/cli/main.ts";
 import { FAMILIES } from "../src/event/redact.ts";
@@ -210,6 +211,14 @@ function table(heads: readonly string[], rows: readonly (readonly string[])[]): 
   return [line(heads), line(heads.map(() => "---")), ...rows.map(line)].join("\n");
 }
 
+/** Whose past sessions are imported, from where, and how one is gone on with. */
+function agents(): string {
+  const places = { home: "~", environment: {}, platform: "linux" };
+  // The readers make places whole; here they are shown as they stand in a home.
+  const shown = (path: string): string => `\`${relative(process.cwd(), path).replaceAll("\\", "/")}\``;
+  return table(["agent", "is read from", "goes on with"], HISTORIES.map((history) => [`[${history.title}](agents/${history.agent}.md)`, history.places(places).map(shown).join(", "), `\`${history.resume("ID").join(" ")}\``]));
+}
+
 /** The file's text with the parts between its markers made new. */
 function withParts(path: string, parts: Readonly<Record<string, string>>): string {
   let text = readFileSync(join(ROOT, path), "utf8");
@@ -257,6 +266,7 @@ try {
     "docs/redaction.md": withParts("docs/redaction.md", { families: families() }),
     "docs/mcp.md": withParts("docs/mcp.md", { tools: tools(), resources: resources(), prompts: prompts() }),
     "ARCHITECTURE.md": withParts("ARCHITECTURE.md", { imports: fenced(diagram(readSources())) }),
+    "docs/README.md": withParts("docs/README.md", { agents: agents() }),
     "README.md": withParts("README.md", { sessions, resume }),
     "plugin/hooks/hooks.json": `${JSON.stringify({ description: "Made by npm run docs from src/agents/claude-code/hook-lines.ts", hooks: pluginHooks() }, undefined, 2)}\n`,
     "plugin/.claude-plugin/plugin.json": withVersion("plugin/.claude-plugin/plugin.json"),
