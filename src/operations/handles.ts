@@ -25,11 +25,15 @@ interface Kept<T> {
 /** Writing one takes no time; in milliseconds. */
 const LEFT = 60_000;
 
-/** `id` is unlike any other and cannot be guessed. Those that are over are swept away. */
+/** Looking through all of them took longer than the call that gives one: a process does it so often at most, in milliseconds. */
+const SWEPT_EVERY = 10 * 60_000;
+const swept = new Map<string, number>();
+
+/** `id` is unlike any other and cannot be guessed. Those that are over are swept away, in time. */
 export function keepHandle<T>(handles: Handles, id: string, value: T, { now, until }: { readonly now: number; readonly until: number }): void {
   const folder = folderOf(handles);
   mkdirSync(folder, { recursive: true, mode: 0o700 });
-  sweep(folder, now);
+  if (Math.abs(now - (swept.get(folder) ?? -Infinity)) >= SWEPT_EVERY) sweep(folder, now);
   write(fileOf(handles, id), { until, value });
 }
 
@@ -71,6 +75,7 @@ function read<T>(file: string): Kept<T> | undefined {
 }
 
 function sweep(folder: string, now: number): void {
+  swept.set(folder, now);
   for (const name of readdirSync(folder)) {
     // Left by one that died as it wrote.
     if (name.endsWith(".part") && (statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? now) < now - LEFT) rmSync(join(folder, name), { force: true });

@@ -52,11 +52,11 @@ export function turnAt(summary: SessionSummary | undefined, position: number): n
   return summary?.starts.findLast(([start]) => start <= position)?.[1] ?? 0;
 }
 
-/** Folds every session whose summary is missing or older than its events. Returns how many. */
+/** Folds every session whose summary is missing or older than its events; nobody asks for one of our own. Returns how many. */
 export async function refreshSummaries(store: Store): Promise<number> {
-  const stale = await store.stale();
+  const stale = [...(await store.stale())].filter(([id]) => !isOwnSession(id));
   for (const [id, position] of stale) await keep(store, id, position);
-  return stale.size;
+  return stale.length;
 }
 
 /** Sessions with a conversation, newest first, each with where it came from. */
@@ -72,7 +72,7 @@ async function allSessions(store: Store): Promise<SessionSummary[]> {
   if (all.length < heads.size) {
     // A summary that can no longer be read is as good as none.
     for (const { id } of all) heads.delete(id);
-    for (const [id, position] of heads) await keep(store, id, position);
+    for (const [id, position] of heads) if (!isOwnSession(id)) await keep(store, id, position);
     all = (await store.summaries()).map(({ summary }) => summary);
   }
   const lineage = lineageOf(all, await links(store));
