@@ -7,6 +7,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
+    // Has a command of its own: npm run test:damage.
+    exclude: ["test/damage/**"],
     pool: "threads",
     isolate: false,
     // Half of the processors is the default: on two that is one, and six minutes.
