@@ -7,7 +7,7 @@ import { LIMITS } from "../../src/mcp/http/app.ts";
 import { isLoopback, listen, SOCKET } from "../../src/mcp/http/listen.ts";
 import { serveHttp } from "../../src/mcp/http/serve.ts";
 import { localToken } from "../../src/mcp/http/token.ts";
-import { begin, Board, INITIALIZE, small } from "./http.ts";
+import { begin, Board, INITIALIZE, modern, send, small } from "./http.ts";
 import { start } from "./started.ts";
 
 const ANN = { ann: {} };
@@ -274,6 +274,15 @@ describe("where it listens", () => {
   test("an address that others reach is refused without authorization, before anything is opened", async () => {
     const settings = { port: 0, home: "/nonesuch", factory: small(), news: () => () => {}, unique: () => "", clock: Date.now, onTrouble: () => {} };
     for (const host of ["0.0.0.0", "::", "192.168.1.2"]) await expect(serveHttp({ ...settings, host })).rejects.toMatchObject({ code: "ADDRESS_REFUSED" });
+  });
+
+  test("with authorization it listens for others, by its own name alone", async () => {
+    const resource = new URL("https://team.example/mcp");
+    const verify = async (token: string) => (token === "ann" ? { principal: "ann", scopes: ["tidemark:read"], audience: resource.href, expiresAt: Infinity } : undefined);
+    const server = await serveHttp({ host: "0.0.0.0", port: 0, home: "/nonesuch", factory: small(), news: () => () => {}, unique: () => "u", clock: Date.now, onTrouble: () => {}, authorization: { resource, issuers: [], verify } });
+    onTestFinished(server.stop);
+    const ask = (host: string) => send(server.port, modern("tools/list", {}, { token: "ann", headers: { host } }));
+    expect([(await ask("team.example")).status, (await ask("127.0.0.1")).status, (await ask("localhost")).status]).toEqual([200, 403, 403]);
   });
 
   test("a port in use, and an address that is not of this machine, are said to be so", async () => {

@@ -12,12 +12,12 @@ import { LIMITS, type AppLimits } from "../../src/mcp/http/app.ts";
 import type { Grant } from "../../src/mcp/http/gate.ts";
 import { SOCKET, type SocketLimits } from "../../src/mcp/http/listen.ts";
 import type { News } from "../../src/mcp/http/news.ts";
-import { serveHttp, type Serving } from "../../src/mcp/http/serve.ts";
+import { serveHttp, type HttpServing } from "../../src/mcp/http/serve.ts";
 import { SCOPES, takes } from "../../src/mcp/scopes.ts";
 
 export type Limits = AppLimits & { readonly socket: SocketLimits };
 
-export interface Started extends Serving {
+export interface Started extends HttpServing {
   readonly home: string;
   /** What went wrong inside. */
   readonly trouble: unknown[];

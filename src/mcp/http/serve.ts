@@ -28,12 +28,12 @@ export interface ServeSettings extends Pick<AppSettings, "factory" | "news" | "u
   readonly limits?: AppLimits & { readonly socket: SocketLimits };
 }
 
-export interface Serving extends Listening {
+export interface HttpServing extends Listening {
   readonly url: URL;
 }
 
 /** Refused: ADDRESS_REFUSED, ADDRESS_TAKEN, TOKEN_EXPOSED. */
-export async function serveHttp(settings: ServeSettings): Promise<Serving> {
+export async function serveHttp(settings: ServeSettings): Promise<HttpServing> {
   const { host, port, home, authorization, limits = { ...LIMITS, socket: SOCKET }, factory, news, unique, clock, onTrouble } = settings;
   if (authorization === undefined && !isLoopback(host)) throw new TidemarkError("ADDRESS_REFUSED", `Other machines could reach ${host}, and nothing there would tell one caller from another`);
   const token = authorization === undefined ? localToken(home, unique) : undefined;
