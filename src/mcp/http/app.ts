@@ -21,7 +21,7 @@ export interface AppLimits extends PrincipalLimits {
 
 /**
  * A worker that asks as quickly as it can think stays far below these; a client that repeats itself without end is held to a
- * pace at which others are still served (a recall takes some 20 ms of one core, bench/mcp). The longest text that a tool takes
+ * pace at which others are still served (a recall takes some tens of milliseconds, bench/mcp). The longest text that a tool takes
  * is a tenth of the bound for bodies.
  */
 export const LIMITS: AppLimits = {
