@@ -35,15 +35,27 @@ function build(folder: string): string {
   return path;
 }
 
+/**
+ * In a copy that is put in its place: a connection can live on until its statements are collected, and takes the log beside
+ * its file away when it goes.
+ */
 function change(path: string, body: (database: Database) => void): void {
-  const database = openDatabase(path);
+  const copy = join(scratch(), "edited.db");
+  if (existsSync(path)) copyFileSync(path, copy);
+  const database = openDatabase(copy);
   try {
     body(database);
-    // Statements that are still to be collected can keep the log from going with the connection.
     database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   } finally {
     database.close();
   }
+  copyFileSync(copy, path);
+}
+
+function replace(path: string, from: string, to: string): void {
+  change(path, (database) => {
+    for (const [table, column] of [["part", "data"], ["message", "data"], ["session", "version"]]) database.prepare(`UPDATE ${table} SET ${column} = replace(${column}, ?, ?)`).run(from, to);
+  });
 }
 
 const DATA = ".local/share/opencode";
@@ -61,16 +73,20 @@ describeHistory(opencode, {
   prompt: "Put three and four into the notes",
   version: "1.18.33",
   change: {
-    lines: false,
-    replace: (path, from, to) => change(path, (database) => {
-      for (const [table, column] of [["part", "data"], ["message", "data"], ["session", "version"]]) database.prepare(`UPDATE ${table} SET ${column} = replace(${column}, ?, ?)`).run(from, to);
-    }),
+    replace,
+    newer: (path, version) => {
+      replace(path, version, "99.0.0");
+      change(path, (database) => database.exec("ALTER TABLE part ADD COLUMN unheard_of text; ALTER TABLE session ADD COLUMN unheard_of text"));
+    },
     strange: (path) => change(path, (database) => {
       database.prepare("INSERT INTO part SELECT 'prt_zzz', message_id, session_id, time_created, time_updated + 1, ? FROM part WHERE session_id = ? ORDER BY id LIMIT 1").run('{"type":"dream","of":"sheep"}', MAIN);
     }),
     touch: (path) => change(path, (database) => void database.prepare("UPDATE session SET time_updated = time_updated + 1").run()),
   },
-});
+}, [
+  { test: "a file that grew gives what it gives when it is read whole", because: "a database is no list of lines; what is half written in it is tested below" },
+  { test: "a damaged line is named, and the others are read", because: "a database is no list of lines; one that is damaged is tested below" },
+]);
 
 const take = (store: Store, home: string, paths: readonly string[] = []): Promise<ImportReport> => importSessions(store, { paths, places: { home, environment: {}, platform: process.platform }, scratch: scratch(), now: NOW, withinDays: 7 });
 const told = async (store: Store, id = MAIN): Promise<string[]> => (await story(store, id)).turns.map((turn) => tellTurn(turn, "/home/you/app"));
