@@ -78,7 +78,7 @@ describe("the text", () => {
   });
 
   test("says which memories it gives: those that this context was not given yet", () => {
-    const standing = ["ma", "mb"].map((id) => ({ id, key: `memory:${id}`, text: `Statement ${id} [demanded]`, statement: `Statement ${id}` }));
+    const standing = ["ma", "mb"].map((id) => ({ memory: id, key: `memory:${id}`, text: `Statement ${id} [demanded]`, statement: `Statement ${id}` }));
     const first = handed({ standing: standing.slice(0, 1) });
     expect(first.memories).toEqual(["ma"]);
     expect(handed({ standing, given: new Set(first.lines) }).memories).toEqual(["mb"]);

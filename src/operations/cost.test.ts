@@ -35,7 +35,7 @@ test("what was handed over is summed up; a start that gave nothing is none", asy
 test("what a model was asked is added up by model and purpose", async () => {
   const store = await freshStore();
   expect((await cost(store)).models).toEqual([]);
-  const asked = (cost: number): Event => event("model.asked", { model: "ollama small", purpose: "extract", outcome: "answered", input: 100, output: 20, cost }, { session: "memory:model" });
+  const asked = (cost: number): Event => event("model.asked", { model: "ollama small", purpose: "extract", outcome: "answered", input: 100, output: 20, cost }, { session: "model:asked" });
   await store.append([asked(0.5), asked(0.25)]);
   expect((await cost(store)).models).toMatchObject([{ model: "ollama small", purpose: "extract", asked: 2, input: 200, output: 40, cost: 0.75 }]);
 });
