@@ -63,6 +63,12 @@ const MOST_TOKENS = 20_000;
 /** No text of so few characters has more. */
 const SURELY_FEWER = 6000;
 
+/** Characters that are counted at most: no prose has so few tokens, and counting a megabyte takes a second. */
+const COUNTED = 200_000;
+
+/** Ends where a word does, if one does. */
+const PIECES = /[^]{1,2000}(?=\s|$)|[^]{1,2000}/gu;
+
 /** Of a delimited text. */
 const END = "\n</tidemark>";
 
@@ -91,17 +97,22 @@ function consentIn({ mcpReq }: ServerContext, canAsk: boolean): Call["consent"] 
 /** At most what a client shows whole; `counted`: the number is wanted. */
 export async function fitted(text: string, counted: boolean): Promise<{ readonly text: string; readonly tokens: number }> {
   if (!counted && text.length <= SURELY_FEWER) return { text, tokens: 0 };
-  const count = await loadTokenizer();
-  let [kept, tokens] = [text, count(text)];
-  if (tokens > MOST_TOKENS) {
-    // A piece that is begun must be ended, or what stands behind it would be taken for a part of it.
-    const end = text.endsWith(END) ? END : "";
-    for (let length = text.length; tokens > MOST_TOKENS; tokens = count(kept)) {
-      length = Math.floor((length * MOST_TOKENS * 0.95) / tokens);
-      kept = `${text.slice(0, length).replace(/[\ud800-\udbff]$/, "")}\n[cut here: ask for less at a time]${end}`;
-    }
+  const whole = await loadTokenizer();
+  // Piece by piece: of one word without an end the tokenizer takes the square of its length.
+  const count = (all: string): number => (all.length <= SURELY_FEWER ? whole(all) : (all.match(PIECES) ?? []).reduce((sum, piece) => sum + whole(piece), 0));
+  let kept = text.length <= COUNTED ? text : cut(text, COUNTED);
+  let tokens = count(kept);
+  for (let length = kept.length; tokens > MOST_TOKENS; tokens = count(kept)) {
+    length = Math.floor((length * MOST_TOKENS * 0.95) / tokens);
+    kept = cut(text, length);
   }
   return { text: kept, tokens };
+}
+
+/** A quotation that is begun is ended, or what stands behind it would be taken for a part of it. */
+function cut(text: string, length: number): string {
+  const piece = text.slice(0, length).replace(/[\ud800-\udbff]$/, "");
+  return `${piece}\n[cut here: ask for less at a time]${piece.startsWith("<tidemark ") && !piece.includes(END) ? END : ""}`;
 }
 
 /** What was handed out is an event, so that its use can be learned from. A store that is busy keeps nobody from an answer. */

@@ -20,7 +20,7 @@ import { undo, type Conflict, type Mode, type Wanted } from "./undo.ts";
 import { callNamed, lastingOfCall, lastingOfTurns, lastTurns, type Lasting } from "./undo-choice.ts";
 
 export type TreeRequest =
-  | { readonly kind: "preview"; readonly turns: number; readonly call?: string; readonly session?: string; readonly paths: readonly string[]; readonly mode: Mode; /** What the preview is to be kept under. */ readonly handle: string }
+  | { readonly kind: "preview"; readonly turns: number; readonly call?: string; readonly paths: readonly string[]; readonly mode: Mode; /** What the preview is to be kept under. */ readonly handle: string }
   | { readonly kind: "apply"; readonly handle: string }
   | { readonly kind: "checkpoint"; readonly note?: string };
 
@@ -113,13 +113,13 @@ export async function treeRequest<R extends TreeRequest>(request: R, tree: Tree,
   return (await work()) as TreeReply<R>;
 }
 
-async function preview({ turns: n, call, session, paths: given, mode, handle }: Extract<TreeRequest, { kind: "preview" }>, tree: Tree, log: Store, { principal, cwd, now, id }: Asking): Promise<UndoReply> {
+async function preview({ turns: n, call, paths: given, mode, handle }: Extract<TreeRequest, { kind: "preview" }>, tree: Tree, log: Store, { principal, cwd, now, id }: Asking): Promise<UndoReply> {
   const paths = treePaths(given, tree.root, cwd);
   // What was done since the last look belongs to it as well.
   if (tree.store.newest(tree.root) > 0) tree.keeper.look("forced");
   const all = await history(tree.store, log, tree.root);
   const named = call === undefined ? undefined : callNamed(all, call);
-  const turns = named === undefined ? lastTurns(all, n, session) : all.turns.filter(({ checkpoints }) => checkpoints.some((each) => isOf(each, named)));
+  const turns = named === undefined ? lastTurns(all, n, undefined) : all.turns.filter(({ checkpoints }) => checkpoints.some((each) => isOf(each, named)));
   if (turns.length === 0) return { files: [], lasting: [] };
   const whose = turns.every((turn) => turn.session === turns[0]!.session) ? { session: turns[0]!.session } : {};
   const { plan, undoes } = undo(wantedOf(named, turns), { mode, dryRun: true, paths, id }, tree);
