@@ -8,7 +8,7 @@ import { valid, type MemoryState } from "../memory/fold.ts";
 import { isSeenFrom, type Place } from "../memory/statement.ts";
 import { parseQuery, rarity, score, type Query } from "../store/ranking.ts";
 import { projectOf, treeOf } from "../worktree/project.ts";
-import { treeState, type Environment } from "../worktree/state.ts";
+import { headOf, type Environment } from "../worktree/state.ts";
 import { checkWitness, witness, type Checked, type Witness } from "../worktree/witness.ts";
 
 /** Where memories are asked about, with the tree they are checked against; without one on this machine nothing is. */
@@ -18,7 +18,7 @@ export interface Here extends Place {
 }
 
 export async function placeOf(cwd: string, environment: Environment): Promise<Here> {
-  const { branch, head } = await treeState(cwd, environment);
+  const { branch, head } = await headOf(cwd, environment);
   return { project: projectOf(cwd), tree: treeOf(cwd), ...(branch === undefined ? {} : { branch }), ...(head === undefined ? {} : { head }) };
 }
 

@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import { managedFolder } from "../agents/claude-code/instructions.ts";
-import { resumeCommand } from "../agents/claude-code/sources.ts";
+import { resumeCommand } from "../agents/histories.ts";
 import { runningSessions, WITHOUT, type Asked, type Running } from "../agents/claude-code/start.ts";
 import { AGENT } from "../agents/claude-code/translate.ts";
 import { loadTokenizer, type CountTokens } from "../base/tokens.ts";
@@ -254,7 +254,7 @@ class Start {
   #situation(before: Story | undefined, past: Past, state: TreeState, further: readonly SessionSummary[]): Situation {
     const branchWas = this.#kind === "delta" ? past.branch : before?.summary.branch;
     const summary = before?.summary;
-    const command = summary === undefined ? undefined : resumeCommand(summary.id, summary.cwd || summary.project);
+    const command = summary === undefined ? undefined : resumeCommand(summary.agent, summary.id, summary.cwd || summary.project);
     return {
       kind: this.#kind, now: this.#options.now, live: this.#live(), further, ...state,
       ...(before === undefined ? {} : { before }), ...(command === undefined ? {} : { command }), ...(branchWas === undefined ? {} : { branchWas }),

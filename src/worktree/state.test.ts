@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, statSync, u
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { parseStatus, treeState } from "./state.ts";
+import { headOf, parseStatus, treeState } from "./state.ts";
 
 const OID = "0123456789abcdef0123456789abcdef01234567";
 
@@ -51,6 +51,7 @@ describe("a repository", () => {
     expect(await treeState(join(tree, "linked"), nothing)).toEqual({ branch: "side/way", head });
     git("checkout", "-q", "--detach");
     expect(await treeState(tree, nothing)).toEqual({ head });
+    expect(await headOf(tree, nothing)).toEqual({ head });
   });
 
   test("the index is not rewritten, though its times are stale; which repository the caller was about does not matter", async () => {
@@ -71,6 +72,17 @@ describe("a repository", () => {
     expect(await treeState(tree, env, 5000)).toMatchObject({ uncommitted: 1 });
     expect(statSync(mark, { throwIfNoEntry: false })).toBeUndefined();
   });
+});
+
+test("where refs are kept in tables, git is asked for branch and commit", async (context) => {
+  const tree = realpathSync(mkdtempSync(join(tmpdir(), "tidemark-state-")));
+  onTestFinished(() => rmSync(tree, { recursive: true, force: true }));
+  try {
+    execFileSync("git", ["init", "-q", "--ref-format=reftable", "-b", "main", tree], { stdio: "pipe" });
+  } catch {
+    return context.skip("this git has no tables of refs");
+  }
+  expect(await headOf(tree, process.env)).toEqual({ branch: "main", uncommitted: 0 });
 });
 
 test("a folder without git has no state", async () => {

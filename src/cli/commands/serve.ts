@@ -28,7 +28,8 @@ made at the first start. Delete the file and start again for another one.`,
     const [{ serveHttp }, { tokenFile }, { mcpServers }, { Changes }] = await Promise.all([import("../../mcp/http/serve.ts"), import("../../mcp/http/token.ts"), import("../../mcp/server.ts"), import("../../mcp/changes.ts")]);
     // Opened first: what is wrong with it should be said now, and not to the first client.
     await context.store();
-    const serving = servingOf(context, trouble);
+    // Several call: none of their sessions is that of whoever started this.
+    const { client: _, ...serving } = servingOf(context, trouble);
     const changes = new Changes(serving);
     const server = await serveHttp({
       host: String(options["host"]),
