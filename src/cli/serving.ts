@@ -4,6 +4,7 @@ import { runningSessions } from "../agents/claude-code/start.ts";
 import type { Serving } from "../mcp/serving.ts";
 import { treeRequest, type TreeReply, type TreeRequest } from "../operations/tree-request.ts";
 import { openCheckpointStore } from "../store/sqlite/checkpoints.ts";
+import { recentGit } from "../worktree/recent.ts";
 import type { Context } from "./command.ts";
 import { clock } from "./environment.ts";
 import { isAlive } from "./processes.ts";
@@ -13,10 +14,12 @@ import { hasCheckpoints, inThisTree, uniqueId } from "./trees.ts";
 /** `tree`: where this process has keepers at work on another thread, another process that answers. */
 export function servingOf(context: Context, onTrouble: (error: unknown) => void, tree: Serving["tree"] = (cwd, request, principal) => inTree(context, cwd, request, principal)): Serving {
   const { version, home, cwd, environment, configDir, caughtUp } = context;
+  const ticks = (): number => performance.now();
   return {
     version, home, cwd, environment, tree, onTrouble,
     clock: () => clock(environment),
-    ticks: () => performance.now(),
+    ticks,
+    git: recentGit(environment, ticks),
     ahead: -new Date().getTimezoneOffset(),
     newId: () => randomBytes(12).toString("hex"),
     store: caughtUp,

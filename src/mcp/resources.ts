@@ -49,7 +49,7 @@ export const BRIEF: Kind = {
   recent: async ({ cwd }) => [{ value: projectOf(cwd), title: "Brief of this project" }],
   values: projects,
   read: async (project, serving) => {
-    const taken = await takeUp(await serving.store(), { cwd: project, now: serving.clock(), budget: DEFAULT_BUDGET, environment: serving.environment, running: serving.running(), ...(serving.client === undefined ? {} : { client: serving.client }) });
+    const taken = await takeUp(await serving.store(), { cwd: project, now: serving.clock(), budget: DEFAULT_BUDGET, environment: serving.environment, git: serving.git, running: serving.running(), ...(serving.client === undefined ? {} : { client: serving.client }) });
     if (taken.text !== "") return { text: taken.text, given: taken };
     return (await projects(serving)).includes(project) ? { text: asData("brief", "Nothing is known of this project yet.") } : undefined;
   },

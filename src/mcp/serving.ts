@@ -11,6 +11,7 @@ import type { TakingUp } from "../operations/take-up.ts";
 import type { TreeReply, TreeRequest } from "../operations/tree-request.ts";
 import type { CheckpointStore } from "../store/checkpoints.ts";
 import type { Store } from "../store/store.ts";
+import type { Git } from "../worktree/recent.ts";
 import type { Environment } from "../worktree/state.ts";
 
 /** One for a process; servers are made from it for each request or connection. */
@@ -21,6 +22,7 @@ export interface Serving {
   /** Where a call is about that names no project. */
   readonly cwd: string;
   readonly environment: Environment;
+  readonly git: Git;
   /** Milliseconds since 1970. */
   readonly clock: () => number;
   /** Milliseconds of a clock that only goes forward. */

@@ -4,6 +4,7 @@
  */
 import { TidemarkError } from "../base/errors.ts";
 import type { Store } from "../store/store.ts";
+import type { Git } from "../worktree/recent.ts";
 import { branchesOf, type Environment } from "../worktree/state.ts";
 import { embedderOf, readEmbedder } from "./embedder.ts";
 import { memories } from "./memories.ts";
@@ -15,6 +16,8 @@ export interface From extends Omit<RecallOptions, "own" | "merged" | "memories" 
   readonly cwd: string;
   readonly home: string;
   readonly environment: Environment;
+  /** How git is asked, where not anew each time. */
+  readonly git?: Git;
   /** Milliseconds of a clock that only goes forward, for saying how long an embedder took. */
   readonly ticks: () => number;
   /** As it stood then, in milliseconds since 1970: memories that held, and what had been said. */
@@ -26,9 +29,9 @@ export interface RecalledFrom extends RecallResult {
   readonly own: string | undefined;
 }
 
-export async function recallFrom(store: Store, question: string, { cwd, home, environment, ticks, at, ...options }: From): Promise<RecalledFrom> {
+export async function recallFrom(store: Store, question: string, { cwd, home, environment, git, ticks, at, ...options }: From): Promise<RecalledFrom> {
   const { project, session, branch, role, agent, until } = options;
-  const { own, merged } = await branchesOf(cwd, environment);
+  const { own, merged } = await (git?.branches(cwd) ?? branchesOf(cwd, environment));
   // Words of one session, branch, role or agent are asked for: a memory is none of these.
   const narrowed = [session, branch, role, agent].some((each) => each !== undefined);
   const here = await placeOf(project ?? cwd, environment);

@@ -4,7 +4,7 @@
  * the asker's and without a session of its own.
  */
 import type { Running } from "../agents/claude-code/start.ts";
-import { resumeCommand } from "../agents/claude-code/sources.ts";
+import { resumeCommand } from "../agents/histories.ts";
 import { loadTokenizer } from "../base/tokens.ts";
 import type { Brief } from "../context/brief.ts";
 import { handoffLines, type Handoff } from "../context/handoff.ts";
@@ -12,6 +12,7 @@ import { endOf, hand, handoffBudget, notesOf, standingBudget } from "../context/
 import type { Story } from "../session/fold.ts";
 import type { Store } from "../store/store.ts";
 import { projectOf, treeOf } from "../worktree/project.ts";
+import type { Git } from "../worktree/recent.ts";
 import { treeState, type Environment } from "../worktree/state.ts";
 import { newestHandoff } from "./handoff.ts";
 import { briefer } from "./resume.ts";
@@ -24,6 +25,8 @@ export interface TakingUp {
   /** Most tokens of the text. */
   readonly budget: number;
   readonly environment: Environment;
+  /** How git is asked, where not anew each time. */
+  readonly git?: Git;
   /** Sessions whose client runs now: the one that asks is among them, and is not what it asks about. */
   readonly running: readonly Running[];
   /** The process of the client that asks, where it is known. */
@@ -47,9 +50,9 @@ export interface TakenUp {
   readonly events: readonly string[];
 }
 
-export async function takeUp(store: Store, { cwd, now, budget, environment, running, client, session }: TakingUp): Promise<TakenUp> {
+export async function takeUp(store: Store, { cwd, now, budget, environment, git, running, client, session }: TakingUp): Promise<TakenUp> {
   const [tree, project] = [treeOf(cwd), projectOf(cwd)];
-  const stating = treeState(cwd, environment);
+  const stating = git?.state(cwd) ?? treeState(cwd, environment);
   await refreshSummaries(store);
   const id = session === undefined ? (await newestIdle(store, project, new Set(running.map((each) => each.session))))?.id : await sessionId(store, session);
   const before = id === undefined ? undefined : await story(store, id);
@@ -60,7 +63,7 @@ export async function takeUp(store: Store, { cwd, now, budget, environment, runn
   // What was handed over is about where the work stands, which is not where an older session left it.
   const handed = handoff === undefined || (session !== undefined && handoff.of !== id) ? [] : handoffLines(handoff, { budget: handoffBudget("brief", budget), countTokens, now });
   const memories = await standing(store, here, { now, budget: standingBudget("brief", budget), countTokens });
-  const command = before === undefined ? undefined : resumeCommand(before.summary.id, before.summary.cwd || before.summary.project);
+  const command = before === undefined ? undefined : resumeCommand(before.summary.agent, before.summary.id, before.summary.cwd || before.summary.project);
   const branchWas = before?.summary.branch;
   const live = running.filter((each) => each.pid !== client).filter((each) => each.cwd === tree || each.cwd.startsWith(`${tree}/`));
   const notes = notesOf({ kind: "brief", now, live, ...state, ...(uncommitted === undefined ? {} : { uncommitted }), ...(before === undefined ? {} : { before }), ...(command === undefined ? {} : { command }), ...(branchWas === undefined ? {} : { branchWas }) });

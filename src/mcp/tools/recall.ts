@@ -54,7 +54,7 @@ async function ask(query: string, { from, how, cursor, folder }: Narrowed, { ser
   const page = cursor === undefined ? 0 : pageOf(cursor, mark);
   const cwd = folderOf(serving, folder);
   const { items, more, left_out, warnings, path } = await recallFrom(await serving.store(), query, {
-    cwd, home: serving.home, environment: serving.environment, ticks: serving.ticks, now, ahead: serving.ahead,
+    cwd, home: serving.home, environment: serving.environment, git: serving.git, ticks: serving.ticks, now, ahead: serving.ahead,
     limit: (page + 1) * hits, length, tokens: Infinity,
     ...(folder === undefined ? {} : { project: projectOf(cwd) }), ...(from === undefined ? {} : { since: from }),
   });

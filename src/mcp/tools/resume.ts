@@ -25,7 +25,7 @@ export const resumeTool = tool({
 export async function resume(call: Call, { session, project: folder, budget = DEFAULT_BUDGET }: { readonly session?: string; readonly project?: string; readonly budget?: number }): Promise<Answer> {
   const { serving, now } = call;
   const { cwd } = placeOfCall(call, { project: folder });
-  const taken = await takeUp(await serving.store(), { cwd, now, budget, environment: serving.environment, running: serving.running(), ...(serving.client === undefined ? {} : { client: serving.client }), ...(session === undefined ? {} : { session }) });
+  const taken = await takeUp(await serving.store(), { cwd, now, budget, environment: serving.environment, git: serving.git, running: serving.running(), ...(serving.client === undefined ? {} : { client: serving.client }), ...(session === undefined ? {} : { session }) });
   const handle = newHandle(call, { cwd, ...(taken.session === undefined ? {} : { session: taken.session }) });
   const known = taken.text === "" ? asData("brief", taken.session === undefined ? "Nothing is known of this project yet." : "There is nothing worth saying within this budget: ask for more tokens.") : taken.text;
   const last = lastCheckpoint(call, taken.tree);
