@@ -33,6 +33,7 @@ export const ERRORS = {
   TREE_BUSY: { kind: "environment", hint: "Wait for it to end, then repeat the command.", meaning: "Another Tidemark process has been at work on this tree for a long time." },
   CHECKPOINT_UNKNOWN: { kind: "user", hint: "tidemark checkpoints", meaning: "No checkpoint, turn or call of this tree goes by that name." },
   NOTHING_DONE: { kind: "user", hint: "The same command with --merge or --force.", meaning: "Every file that an undo, redo or restore is about was kept or refused, so nothing was written." },
+  COMMIT_UNKNOWN: { kind: "user", hint: "tidemark sessions lists sessions, git log commits.", meaning: "Neither a session nor a commit of this repository goes by that name." },
   NO_REPOSITORY: { kind: "user", hint: "git init makes it one; tidemark restore needs none.", meaning: "The tree is no git repository, so there is nothing to write a commit into." },
   REF_REFUSED: { kind: "user", hint: "Give another name: tidemark export --git NAME", meaning: "A commit is not written under this name: git does not allow it, it is there already, or it is checked out." },
   GIT_FAILED: { kind: "environment", hint: "What git said is part of the message.", meaning: "The program git is not there, or did not do what it was asked for." },

@@ -18,6 +18,11 @@ export interface Effect {
   readonly background?: boolean;
 }
 
+/** It writes what it was given at the one path it names. */
+export function isEditTool(tool: string): boolean {
+  return EDIT_TOOLS[tool] !== undefined;
+}
+
 export function effectOf(tool: string, input: unknown): Effect {
   const key = EDIT_TOOLS[tool];
   if (key !== undefined) {

@@ -37,6 +37,7 @@ export const COMMANDS: Record<string, () => Promise<{ command: CommandSpec }>> =
   checkpoint: () => import("./commands/checkpoint.ts"),
   pin: () => import("./commands/pin.ts"),
   blame: () => import("./commands/blame.ts"),
+  trailer: () => import("./commands/trailer.ts"),
   export: () => import("./commands/export.ts"),
   verify: () => import("./commands/verify.ts"),
   doctor: () => import("./commands/doctor.ts"),

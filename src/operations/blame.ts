@@ -21,6 +21,8 @@ export interface BlamedLine {
   /** before: older than the record. unknown: while its bytes were not kept, or by changes whose record is gone. */
   readonly by: "agent" | "outside" | "restore" | "before" | "unknown";
   readonly checkpoint?: string;
+  /** Where the line is committed as it stands. */
+  readonly commit?: string;
   readonly time?: number;
   readonly agent?: string;
   readonly session?: string;

@@ -133,10 +133,12 @@ function readConfig(root: string, environment: Environment): Map<string, string>
 /** The tree is locked meanwhile, and whatever git may be waiting for need not come, in milliseconds. */
 const PATIENCE = 60_000;
 
-function git(root: string, environment: Environment, args: readonly string[], input = ""): { status: number | null; stdout: Buffer } {
-  // fsmonitor is a program that the repository's own configuration names; a missing blob must not be fetched over a network.
-  const env = { ...withoutGit(environment), GIT_OPTIONAL_LOCKS: "0", GIT_TERMINAL_PROMPT: "0", GIT_NO_LAZY_FETCH: "1", LC_ALL: "C" };
-  const { status, stdout } = spawnSync("git", ["--no-optional-locks", "--no-replace-objects", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", ...args], { cwd: root, env, input, maxBuffer: 1024 * 1024 * 1024, timeout: PATIENCE, killSignal: "SIGKILL", windowsHide: true });
+/** Asks git, which may write nothing and run no program that the repository names. `more`: variables of git's own that are meant. */
+export function git(root: string, environment: Environment, args: readonly string[], input: string | Uint8Array = "", more: Environment = {}): { status: number | null; stdout: Buffer } {
+  // fsmonitor is a program that the repository's own configuration names; a missing blob must not be fetched over a network,
+  // which versions before 2.44 know by no variable, but by a protocol that is not allowed. Grafts tell of parents that are none.
+  const env = { ...withoutGit(environment), ...more, GIT_OPTIONAL_LOCKS: "0", GIT_TERMINAL_PROMPT: "0", GIT_NO_LAZY_FETCH: "1", GIT_GRAFT_FILE: "/dev/null", LC_ALL: "C" };
+  const { status, stdout } = spawnSync("git", ["--no-optional-locks", "--no-replace-objects", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "protocol.allow=never", ...args], { cwd: root, env, input, maxBuffer: 1024 * 1024 * 1024, timeout: PATIENCE, killSignal: "SIGKILL", windowsHide: true });
   return { status, stdout: stdout ?? Buffer.alloc(0) };
 }
 

@@ -2,6 +2,8 @@
 import { clip, printable } from "../../base/text.ts";
 import { blame, type BlamedLine } from "../../operations/blame.ts";
 import { treePaths } from "../../operations/tree-paths.ts";
+import { withCommit } from "../../operations/blame-commits.ts";
+import { openRepository } from "../../worktree/repository.ts";
 import type { CommandSpec, Context } from "../command.ts";
 import { age, iso } from "../format.ts";
 import { columnWidth, widestOf } from "../terminal.ts";
@@ -19,7 +21,10 @@ Shell commands and subagents included; what you or another program wrote is told
 the first checkpoint are "before". What an undo brought back is whose it was. Where several calls ran at the same time,
 all of them are named.
 
-The data is {path, lines: [{line, text, by, session, turn, call, calls, tool, input, time, checkpoint}], exact}; by is
+A line that is committed as it stands has its commit. Of lines older than the first checkpoint, those that a session's own
+edits wrote have its session and turn, too; by stays "before".
+
+The data is {path, lines: [{line, text, by, commit, session, turn, call, calls, tool, input, time, checkpoint}], exact}; by is
 agent, outside, restore, before or unknown: while its bytes could not be kept, or where the record is gone.`,
   run: async ({ args }, context) => {
     const log = await context.caughtUp();
@@ -27,7 +32,9 @@ agent, outside, restore, before or unknown: while its bytes could not be kept, o
       const [path] = treePaths(args, tree.root, context.cwd);
       if (path === undefined) throw new TidemarkError("BAD_VALUE", "blame takes a file, not the whole tree");
       tree.keeper.look("prompt");
-      const blamed = await blame(tree, log, path, tree.keeper.stateOf(path));
+      const known = await blame(tree, log, path, tree.keeper.stateOf(path));
+      const repository = openRepository(tree.root, tree.environment);
+      const blamed = repository === undefined ? known : await withCommit({ ...tree, log, repository }, known);
       if (!blamed.exact) context.terminal.warn("two versions differ in so many lines that some may be laid at the wrong door");
       context.terminal.answer({ ...blamed, lines: blamed.lines.map(lineJson) }, () => say(context, blamed.lines));
       return 0;
@@ -35,8 +42,8 @@ agent, outside, restore, before or unknown: while its bytes could not be kept, o
   },
 };
 
-function lineJson({ time, session, turn, call, tool, ...rest }: BlamedLine): Record<string, unknown> {
-  return { ...rest, session: session ?? null, turn: turn ?? null, call: call ?? null, tool: tool ?? null, time: iso(time ?? 0) };
+function lineJson({ time, commit, session, turn, call, tool, ...rest }: BlamedLine): Record<string, unknown> {
+  return { ...rest, commit: commit ?? null, session: session ?? null, turn: turn ?? null, call: call ?? null, tool: tool ?? null, time: iso(time ?? 0) };
 }
 
 const MOST_WHO = 40;
@@ -64,11 +71,11 @@ function clipped(text: string, width: number): string {
   return indent + clip(text, width - indent.length);
 }
 
-function key({ by, checkpoint }: BlamedLine): string {
-  return `${by} ${checkpoint}`;
+function key({ by, checkpoint, commit, session, turn }: BlamedLine): string {
+  return by === "before" ? `${by} ${commit} ${session} ${turn}` : `${by} ${checkpoint}`;
 }
 
-function whoWrote({ by, session, turn, tool, input, time = 0 }: BlamedLine, now: number): string {
+function whoWrote({ by, commit, session, turn, tool, input, time = 0 }: BlamedLine, now: number): string {
   const when = age(time, Math.max(now, time));
   switch (by) {
     case "agent":
@@ -78,7 +85,7 @@ function whoWrote({ by, session, turn, tool, input, time = 0 }: BlamedLine, now:
     case "restore":
       return `${tool} ${when}`;
     case "before":
-      return "before";
+      return [session === undefined ? "before" : `${shortId(session)}${turn === undefined ? "" : ` turn ${turn}`}`, ...(commit === undefined ? [] : [commit.slice(0, 10)])].join(", ");
     case "unknown":
       return "not recorded";
   }

@@ -1,25 +1,47 @@
-/** `tidemark show`: one session, turn by turn. */
+/** `tidemark show`: one session, turn by turn, or a commit with the turns whose work it holds. */
 import { TidemarkError } from "../../base/errors.ts";
 import { clip, plural, printable, shownPath } from "../../base/text.ts";
 import { findSession, story } from "../../operations/sessions.ts";
 import type { Story, Turn } from "../../session/fold.ts";
 import type { SessionSummary } from "../../session/summary.ts";
+import { commitsOfSession, linkCommits } from "../../operations/commits.ts";
+import type { Store } from "../../store/store.ts";
+import { commitNamed } from "../../worktree/commits.ts";
 import type { CommandSpec, Context } from "../command.ts";
+import { commitJson, noCommit, percent, sayCommit, warnUnread, withCommits } from "../commits.ts";
 import { amount, ENDING_WORDS, endingStyle, iso, sessionJson, tokenSum, when } from "../format.ts";
 import { count } from "../options.ts";
 import { wrap } from "../terminal.ts";
 
 export const command: CommandSpec = {
-  args: "<session>",
-  options: [{ flags: "--turn <n>", text: "show one turn whole: every call and answer" }],
+  args: "<session-or-commit>",
+  options: [
+    { flags: "--turn <n>", text: "show one turn whole: every call and answer" },
+    { flags: "--commits", text: "show which commits of this repository hold work of the session" },
+    { flags: "--commit", text: "take the name for a commit, where a session goes by it, too" },
+  ],
   help: `
-Show one session turn by turn
+Show one session turn by turn, or whose work a commit holds
 
 SESSION is an id, the beginning of one, or a session's name. A turn runs from the user's words to the end of the answer;
-turns that were gone back on with a rewind stand at the end, without a number.`,
+turns that were gone back on with a rewind stand at the end, without a number.
+
+COMMIT is any name git has for one, in the repository this is called in. Turns are found by what the commit holds, so also
+after an amend, rebase, squash or cherry-pick; nothing is written into the repository. The data is then {commit, subject, authored,
+committed, parents, lines, files, unread, cut, turns: [{session, agent, turn, prompt, lines, files, share, paths}]}: share is that of the lines the
+commit adds and removes. With --commits it is {session, commits: [those]}.`,
   run: async ({ args, options }, context) => {
     const store = await context.caughtUp();
-    const summary = await findSession(store, args[0]!);
+    const name = args[0]!;
+    if (options["commit"] === true) return showCommit(context, store, name, noCommit(name));
+    let summary: SessionSummary;
+    try {
+      summary = await findSession(store, name);
+    } catch (error) {
+      if (!(error instanceof TidemarkError) || (error.code !== "SESSION_UNKNOWN" && error.code !== "NO_SESSIONS")) throw error;
+      return showCommit(context, store, name, error);
+    }
+    if (options["commits"] === true) return showCommits(context, store, summary);
     const told = await story(store, summary.id);
     const wanted = options["turn"] === undefined ? undefined : count(options["turn"], "--turn");
     const one = told.turns.find(({ n }) => n === wanted);
@@ -29,6 +51,34 @@ turns that were gone back on with a rewind stand at the end, without a number.`,
     return 0;
   },
 };
+
+/** `otherwise`: what there is to be said where it is no commit either. */
+async function showCommit(context: Context, store: Store, name: string, otherwise: TidemarkError): Promise<number> {
+  const found = await withCommits(context, store, async (deps) => {
+    const sha = commitNamed(deps.repository, name, deps.environment);
+    return sha === undefined ? undefined : (await linkCommits(deps, [sha]))[0];
+  });
+  if (found === undefined) throw otherwise;
+  warnUnread(context.terminal, [found]);
+  context.terminal.answer(commitJson(found), () => sayCommit(context, found));
+  return 0;
+}
+
+async function showCommits(context: Context, store: Store, summary: SessionSummary): Promise<number> {
+  const { terminal } = context;
+  const commits = await withCommits(context, store, (deps) => commitsOfSession(deps, summary.id));
+  if (commits === undefined) throw new TidemarkError("NO_REPOSITORY", `${context.cwd} is in no git repository`, { hint: "Change into the repository that the session worked in." });
+  warnUnread(terminal, commits);
+  terminal.answer({ session: sessionJson(summary), commits: commits.map(commitJson) }, () => {
+    if (commits.length === 0) terminal.line("No commit here holds work of this session.");
+    for (const { sha, subject, committed, turns } of commits) {
+      const own = turns.filter(({ session }) => session === summary.id);
+      const named = own.flatMap(({ n }) => n ?? []).sort((a, b) => a - b);
+      terminal.line(`${terminal.style("cyan", sha.slice(0, 10))}  ${when(committed)}  ${percent(own.reduce((sum, { share }) => sum + share, 0))}${named.length === 0 ? "" : ` of turn ${named.join(", ")}`}  ${clip(printable(subject), 80)}`);
+    }
+  });
+  return 0;
+}
 
 function turnJson(turn: Turn, whole: boolean): Record<string, unknown> {
   return {
