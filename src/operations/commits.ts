@@ -6,7 +6,7 @@
 import { workIn, type CommitFile, type Share } from "../checkpoint/commit-links.ts";
 import type { TreePath } from "../checkpoint/model.ts";
 import type { Content } from "../checkpoint/line-origins.ts";
-import { commitsOf, readCommits, readSmallBlobs, stagedFiles, type ChangedFile, type Commit } from "../worktree/commits.ts";
+import { commitsSince, readCommits, readSmallBlobs, stagedFiles, type ChangedFile, type Commit } from "../worktree/commits.ts";
 import type { Repository } from "../worktree/repository.ts";
 import { history } from "./history.ts";
 import { contentOf, lineOrigins, type Kept, type Writer, type Writers } from "./line-origins.ts";
@@ -49,8 +49,11 @@ export async function linkCommits(deps: CommitDeps, shas: readonly string[]): Pr
 /** Commits that hold work of one session, newest first. */
 export async function commitsOfSession(deps: CommitDeps, session: string): Promise<LinkedCommit[]> {
   const { paths, since } = await touchedBy(deps, session);
-  const commits = readCommits(deps.repository, commitsOf(deps.repository, [...paths], since, deps.environment), deps.environment);
-  const near = commits.map((commit) => ({ ...commit, files: commit.files.filter(({ path, from }) => paths.has(path) || (from !== undefined && paths.has(from))) }));
+  const commits = readCommits(deps.repository, commitsSince(deps.repository, since, deps.environment), deps.environment);
+  const near = commits.flatMap((commit) => {
+    const files = commit.files.filter(({ path, from }) => paths.has(path) || (from !== undefined && paths.has(from)));
+    return files.length === 0 ? [] : [{ ...commit, files }];
+  });
   const writers = await writersOf(deps, near.flatMap(({ files }) => files));
   const own = judged(deps, near, writers).filter(({ turns }) => turns.some((turn) => turn.session === session)).map(({ sha }) => sha);
   // Shares are of all that those commits changed.

@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
-import { commitNamed, commitsOf, committedLines, headOf, readCommits, readSmallBlobs } from "./commits.ts";
+import { commitNamed, commitsSince, committedLines, headOf, readCommits, readSmallBlobs } from "./commits.ts";
 import { openRepository, type Repository } from "./repository.ts";
 
 const ENV = { PATH: process.env["PATH"] ?? "", HOME: "/nowhere", GIT_CONFIG_NOSYSTEM: "1", GIT_CONFIG_GLOBAL: "/dev/null", GIT_AUTHOR_NAME: "a", GIT_AUTHOR_EMAIL: "a@example.org", GIT_COMMITTER_NAME: "a", GIT_COMMITTER_EMAIL: "a@example.org" };
@@ -29,7 +29,8 @@ test("names go through whatever bytes they hold, with the name a file had", () =
   const [one, two] = readCommits(open(), [first, second], ENV);
   expect(one!.files.map(({ path }) => path).sort()).toEqual([...odd, "na\udce4h"].sort());
   expect(two!.files).toMatchObject([{ path: "moved", from: "tab\there" }]);
-  expect(commitsOf(open(), ["na\udce4h"], 0, ENV)).toEqual([first]);
+  expect(commitsSince(open(), 0, ENV)).toEqual([second, first]);
+  expect(commitsSince(open(), Date.now() + 3_600_000, ENV)).toEqual([]);
   expect(committedLines(open(), "ä ö", ENV)).toMatchObject({ commits: [first], texts: ["in ä ö are some words that tell it from others"] });
 });
 
@@ -79,7 +80,7 @@ test("the last commit of a shallow clone is said to be cut, and a graft is not b
 
 test("what is no commit is none: other names, other objects, ids that are not there, an empty repository", () => {
   const { root, git, commit, open } = repository();
-  expect([commitNamed(open(), "HEAD", ENV), commitsOf(open(), ["a"], 0, ENV)]).toEqual([undefined, []]);
+  expect([commitNamed(open(), "HEAD", ENV), commitsSince(open(), 0, ENV)]).toEqual([undefined, []]);
   writeFileSync(join(root, "a"), "one\n");
   const sha = commit("one");
   git("tag", "-a", "-m", "a tag", "v1");

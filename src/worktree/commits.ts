@@ -5,7 +5,7 @@
  */
 import { join } from "node:path";
 import type { TreePath } from "../checkpoint/model.ts";
-import { bytesOf, pathOf } from "./names.ts";
+import { pathOf } from "./names.ts";
 import { readText } from "./read.ts";
 import { git, type Repository } from "./repository.ts";
 import type { Environment } from "./state.ts";
@@ -40,13 +40,11 @@ export function commitNamed(repository: Repository, name: string, environment: E
   return status === 0 && SHA.test(sha) ? sha : undefined;
 }
 
-/** Every commit that branches, tags and HEAD lead to and that changed one of these paths, newest first. */
-export function commitsOf(repository: Repository, paths: readonly TreePath[], since: number, environment: Environment): string[] {
-  if (paths.length === 0) return [];
-  // Paths from standard input: the length of a command line is bounded.
-  const asked = Buffer.concat([Buffer.from("--\n"), ...paths.filter((path) => !path.includes("\n")).flatMap((path) => [bytesOf(path), Buffer.from("\n")])]);
+/** Every commit since then that branches, tags and HEAD lead to, newest first. Asking git for those of some paths takes longer than reading what all of them changed. */
+export function commitsSince(repository: Repository, since: number, environment: Environment): string[] {
   const bound = since > 0 ? [`--since=${Math.floor(since / 1000)}`] : [];
-  const { status, stdout } = git(repository.root, environment, ["--literal-pathspecs", "rev-list", "--full-history", ...bound, "--branches", "--tags", "--remotes", ...(commitNamed(repository, "HEAD", environment) === undefined ? [] : ["HEAD"]), "--stdin"], asked);
+  const head = commitNamed(repository, "HEAD", environment) === undefined ? [] : ["HEAD"];
+  const { status, stdout } = git(repository.root, environment, ["rev-list", ...bound, "--branches", "--tags", "--remotes", ...head]);
   return status === 0 ? stdout.toString("latin1").split("\n").filter((line) => SHA.test(line)) : [];
 }
 
