@@ -49,6 +49,6 @@ export function count(all: readonly Score[]): string {
   for (const one of all) for (const [what, times] of one.done) done.set(what, (done.get(what) ?? 0) + times);
   return [
     `${all.length} histories, ${sum(all, "commits")} commits; ${[...done].map(([what, times]) => `${what} ${times}`).join(", ")}`,
-    `${sum(all, "right")} links found, ${sum(all, "false")} false, ${sum(all, "missed")} missed: precision ${precision(all).toFixed(4)}, recall ${recall(all).toFixed(4)}`,
+    `${sum(all, "right")} links right, ${sum(all, "false")} false, ${sum(all, "missed")} missed: precision ${precision(all).toFixed(4)}, recall ${recall(all).toFixed(4)}`,
   ].join("\n");
 }
