@@ -72,6 +72,94 @@ describe.each(ERAS)("in the %s era", (era) => {
     expect(err()).toBe("");
   });
 
+  test("undo shows first, then does that once, and says the same again, to another process as well", async () => {
+    const w = worked();
+    const { call } = await connect(w.at, era);
+    const preview = await call("undo");
+    expect(preview.text).toMatch(/^<tidemark kind="undo">\nUndo a turn of claude-code [^]*delete b\.txt \+0 -1\nwrite a\.txt \+1 -1[^]*Nothing was written\./);
+    expect(w.read("a.txt")).toBe("two\n");
+    const token = tokenOf(preview.text);
+    const done = await call("undo", { token });
+    expect(done.text).toMatch(/\nDone \(checkpoint [0-9a-f]{8}\)\. To take it back/);
+    expect([w.read("a.txt"), readdirSync(w.root).includes("b.txt")]).toEqual(["one\n", false]);
+    // The user takes it back; an answer that was lost is asked for again, and nothing is done twice.
+    expect((await tidemark(w.at, ["redo"])).code).toBe(0);
+    for (const other of [call, (await connect(w.at, era)).call]) {
+      const again = await other("undo", { token });
+      expect(again.text).toContain("This was done before with the same token, and was not done again (checkpoint");
+      expect(again.text.split("\n").slice(0, 4)).toEqual(done.text.split("\n").slice(0, 4));
+    }
+    expect(w.read("a.txt")).toBe("two\n");
+    // Agents at work are told who it was.
+    expect(readdirSync(join(w.home, "tell")).length).toBeGreaterThan(0);
+  });
+
+  test("a client that can ask its user is made to: no means no, yes does it", async () => {
+    const w = worked();
+    const asked: string[] = [];
+    let action: "accept" | "decline" | "cancel" = "decline";
+    const { call } = await connect(w.at, era, {
+      capabilities: { elicitation: { form: {} } },
+      prepare: (client) => client.setRequestHandler("elicitation/create", ({ params }) => {
+        asked.push(params.message);
+        return action === "accept" ? { action, content: {} } : { action };
+      }),
+    });
+    const token = tokenOf((await call("undo")).text);
+    expect((await call("undo", { token })).text).toMatch(/^The user said no: nothing was written/);
+    expect(w.read("a.txt")).toBe("two\n");
+    action = "cancel";
+    expect((await call("undo", { token })).text).toMatch(/^Nobody answered/);
+    expect(w.read("a.txt")).toBe("two\n");
+    action = "accept";
+    expect((await call("undo", { token })).text).toContain("Done");
+    expect(w.read("a.txt")).toBe("one\n");
+    expect((await call("undo", { token })).text).toContain("was not done again");
+    expect(asked).toEqual([0, 1, 2].map(() => expect.stringMatching(/^Put files back\?\nUndo a turn of [^]*write a\.txt/)));
+  });
+
+  test("what cannot be done is a tool error that says what to send instead, without a stack", async () => {
+    const { call, client, err } = await connect(filled, era);
+    const wrong: [string, Record<string, unknown>, RegExp][] = [
+      ["resume", { session: "nonesuch" }, /No session begins with "nonesuch"/],
+      ["resume", { budget: "many" }, /send a whole number of tokens/],
+      ["resume", { project: "/no/such/folder" }, /absolute path/],
+      ["resume", { project: "a\0b" }, /is no folder/],
+      ["resume", { sesion: "x" }, /sesion/],
+      ["recall", {}, /either `query` or `ids`/],
+      ["recall", { query: "x", ids: ["y"] }, /either `query` or `ids`/],
+      ["recall", { query: "x", since: "someday" }, /a date such as/],
+      ["recall", { ids: ["nothing"] }, /as recall shows them/],
+      ["recall", { query: "x", detail: "verbose" }, /"concise" or "detailed"/],
+      ["recall", { query: "x".repeat(1_000_000) }, /at most 4,000 characters/],
+      ["remember", { statement: "" }, /must not be empty/],
+      ["remember", { statement: "x", kind: "rule" }, /send one of constraint, decision/],
+      ["remember", { statement: "x", scope: "galaxy" }, /scope/],
+      ["handoff", {}, /nothing to hand over/],
+      ["handoff", { next: "write" }, /send a list of lines/],
+      ["handoff", { next: ["x"], handle: "s_000000000000000000000000" }, /no such handle/],
+      ["undo", { token: "u_000000000000000000000000" }, /no such token/],
+      ["undo", { token: "../../etc/passwd" }, /no such token/],
+      ["undo", { turns: 0 }, /at least 1/],
+      ["undo", { mode: "hard" }, /"keep", "merge" or "force"/],
+      ["undo", { paths: Array.from({ length: 2000 }, () => "x") }, /elements|200/],
+      ["forget", {}, /Send id/],
+      ["forget", { token: "f_000000000000000000000000" }, /no such token/],
+    ];
+    for (const [name, input, words] of wrong) {
+      const { text, isError } = await call(name, input);
+      expect([name, isError, text]).toEqual([name, true, expect.stringMatching(words)]);
+      expect(text).not.toMatch(/\n\s+at |\.ts:|bundle\.js|node_modules/);
+    }
+    await expect(client.callTool({ name: "nonesuch", arguments: {} })).rejects.toMatchObject({ code: -32602 });
+    expect(err()).toBe("");
+  });
+});
+
+// These hang on nothing that differs between the eras.
+describe("in one era", () => {
+  const era = "modern";
+
   test("recall finds, turns pages and reads whole; what was handed out is noted and is no session", async () => {
     const at = place(["197 main", "error handling"]);
     await tidemark(at, ["import"]);
@@ -132,28 +220,6 @@ describe.each(ERAS)("in the %s era", (era) => {
     expect((await call("resume")).text).toContain("next: Split `a.txt` in two [handed over just now; changed since: a.txt]");
   });
 
-  test("undo shows first, then does that once, and says the same again, to another process as well", async () => {
-    const w = worked();
-    const { call } = await connect(w.at, era);
-    const preview = await call("undo");
-    expect(preview.text).toMatch(/^<tidemark kind="undo">\nUndo a turn of claude-code [^]*delete b\.txt \+0 -1\nwrite a\.txt \+1 -1[^]*Nothing was written\./);
-    expect(w.read("a.txt")).toBe("two\n");
-    const token = tokenOf(preview.text);
-    const done = await call("undo", { token });
-    expect(done.text).toMatch(/\nDone \(checkpoint [0-9a-f]{8}\)\. To take it back/);
-    expect([w.read("a.txt"), readdirSync(w.root).includes("b.txt")]).toEqual(["one\n", false]);
-    // The user takes it back; an answer that was lost is asked for again, and nothing is done twice.
-    expect((await tidemark(w.at, ["redo"])).code).toBe(0);
-    for (const other of [call, (await connect(w.at, era)).call]) {
-      const again = await other("undo", { token });
-      expect(again.text).toContain("This was done before with the same token, and was not done again (checkpoint");
-      expect(again.text.split("\n").slice(0, 4)).toEqual(done.text.split("\n").slice(0, 4));
-    }
-    expect(w.read("a.txt")).toBe("two\n");
-    // Agents at work are told who it was.
-    expect(readdirSync(join(w.home, "tell")).length).toBeGreaterThan(0);
-  });
-
   test("an undo that would do something else by now is not done", async () => {
     const w = worked();
     const { call } = await connect(w.at, era);
@@ -167,30 +233,6 @@ describe.each(ERAS)("in the %s era", (era) => {
     expect([w.read("a.txt"), readdirSync(w.root).includes("b.txt")]).toEqual(["mine\n", false]);
   });
 
-  test("a client that can ask its user is made to: no means no, yes does it", async () => {
-    const w = worked();
-    const asked: string[] = [];
-    let action: "accept" | "decline" | "cancel" = "decline";
-    const { call } = await connect(w.at, era, {
-      capabilities: { elicitation: { form: {} } },
-      prepare: (client) => client.setRequestHandler("elicitation/create", ({ params }) => {
-        asked.push(params.message);
-        return action === "accept" ? { action, content: {} } : { action };
-      }),
-    });
-    const token = tokenOf((await call("undo")).text);
-    expect((await call("undo", { token })).text).toMatch(/^The user said no: nothing was written/);
-    expect(w.read("a.txt")).toBe("two\n");
-    action = "cancel";
-    expect((await call("undo", { token })).text).toMatch(/^Nobody answered/);
-    expect(w.read("a.txt")).toBe("two\n");
-    action = "accept";
-    expect((await call("undo", { token })).text).toContain("Done");
-    expect(w.read("a.txt")).toBe("one\n");
-    expect((await call("undo", { token })).text).toContain("was not done again");
-    expect(asked).toEqual([0, 1, 2].map(() => expect.stringMatching(/^Put files back\?\nUndo a turn of [^]*write a\.txt/)));
-  });
-
   test("a checkpoint keeps the files once", async () => {
     const w = worked();
     const { call } = await connect(w.at, era);
@@ -200,43 +242,6 @@ describe.each(ERAS)("in the %s era", (era) => {
     w.write("a.txt", "more\n");
     expect((await call("checkpoint")).text).toMatch(/^Checkpoint/);
     expect((await ask(w.at, ["checkpoints", "--all"])).data.filter(({ note }: { note?: string | null }) => note === "before")).toHaveLength(1);
-  });
-
-  test("what cannot be done is a tool error that says what to send instead, without a stack", async () => {
-    const { call, client, err } = await connect(filled, era);
-    const wrong: [string, Record<string, unknown>, RegExp][] = [
-      ["resume", { session: "nonesuch" }, /No session begins with "nonesuch"/],
-      ["resume", { budget: "many" }, /send a whole number of tokens/],
-      ["resume", { project: "/no/such/folder" }, /absolute path/],
-      ["resume", { project: "a\0b" }, /is no folder/],
-      ["resume", { sesion: "x" }, /sesion/],
-      ["recall", {}, /either `query` or `ids`/],
-      ["recall", { query: "x", ids: ["y"] }, /either `query` or `ids`/],
-      ["recall", { query: "x", since: "someday" }, /a date such as/],
-      ["recall", { ids: ["nothing"] }, /as recall shows them/],
-      ["recall", { query: "x", detail: "verbose" }, /"concise" or "detailed"/],
-      ["recall", { query: "x".repeat(1_000_000) }, /at most 4,000 characters/],
-      ["remember", { statement: "" }, /must not be empty/],
-      ["remember", { statement: "x", kind: "rule" }, /send one of constraint, decision/],
-      ["remember", { statement: "x", scope: "galaxy" }, /scope/],
-      ["handoff", {}, /nothing to hand over/],
-      ["handoff", { next: "write" }, /send a list of lines/],
-      ["handoff", { next: ["x"], handle: "s_000000000000000000000000" }, /no such handle/],
-      ["undo", { token: "u_000000000000000000000000" }, /no such token/],
-      ["undo", { token: "../../etc/passwd" }, /no such token/],
-      ["undo", { turns: 0 }, /at least 1/],
-      ["undo", { mode: "hard" }, /"keep", "merge" or "force"/],
-      ["undo", { paths: Array.from({ length: 2000 }, () => "x") }, /elements|200/],
-      ["forget", {}, /Send id/],
-      ["forget", { token: "f_000000000000000000000000" }, /no such token/],
-    ];
-    for (const [name, input, words] of wrong) {
-      const { text, isError } = await call(name, input);
-      expect([name, isError, text]).toEqual([name, true, expect.stringMatching(words)]);
-      expect(text).not.toMatch(/\n\s+at |\.ts:|bundle\.js|node_modules/);
-    }
-    await expect(client.callTool({ name: "nonesuch", arguments: {} })).rejects.toMatchObject({ code: -32602 });
-    expect(err()).toBe("");
   });
 
   test("words of others end no quotation", async () => {
