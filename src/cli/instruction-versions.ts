@@ -4,7 +4,7 @@ import { unifiedDiff } from "../base/diff.ts";
 import { TidemarkError } from "../base/errors.ts";
 import { plural } from "../base/text.ts";
 import { restoreVersion, versionsOf, type FileVersion, type KeptTree, type Versions } from "../operations/instruction-versions.ts";
-import { whyRefused } from "../operations/keeper.ts";
+import { whyRefused } from "../operations/tree-place.ts";
 import { treeOf } from "../worktree/project.ts";
 import type { Context } from "./command.ts";
 import { shortId } from "./commands/sessions.ts";

@@ -12,7 +12,7 @@ import { tellingOf } from "./taking-back.ts";
 import { hasCheckpoints, inThisTree, uniqueId } from "./trees.ts";
 
 /** `tree`: where this process has keepers at work on another thread, another process that answers. */
-export function servingOf(context: Context, onTrouble: (error: unknown) => void, tree: Serving["tree"] = (cwd, request, principal) => inTree(context, cwd, request, principal)): Serving {
+export function servingOf(context: Context, onTrouble: (error: unknown) => void, tree: Serving["tree"] = (cwd, request, principal) => answerForTree(context, cwd, request, principal)): Serving {
   const { version, home, cwd, environment, configDir, caughtUp } = context;
   const ticks = (): number => performance.now();
   return {
@@ -29,7 +29,7 @@ export function servingOf(context: Context, onTrouble: (error: unknown) => void,
   };
 }
 
-export async function inTree<R extends TreeRequest>(context: Context, cwd: string, request: R, principal: string): Promise<TreeReply<R>> {
+export async function answerForTree<R extends TreeRequest>(context: Context, cwd: string, request: R, principal: string): Promise<TreeReply<R>> {
   const here = { ...context, cwd };
   const log = await context.caughtUp();
   return inThisTree(here, (tree) => treeRequest(request, tree, log, { principal, cwd, now: clock(context.environment), id: uniqueId(), telling: { ...tellingOf(here), by: "agent" } }));

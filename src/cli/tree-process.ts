@@ -9,7 +9,7 @@ import { asTidemarkError, TidemarkError, type ErrorCode } from "../base/errors.t
 import type { Serving } from "../mcp/serving.ts";
 import type { TreeReply, TreeRequest } from "../operations/tree-request.ts";
 import type { Context } from "./command.ts";
-import { inTree } from "./serving.ts";
+import { answerForTree } from "./serving.ts";
 
 interface Asked {
   readonly cwd: string;
@@ -56,7 +56,7 @@ export async function answerTreeRequest(context: Context, input: Readable, outpu
 async function answered(context: Context, text: string): Promise<Said> {
   try {
     const { cwd, request, principal } = JSON.parse(text) as Asked;
-    return { reply: await inTree(context, cwd, request, principal) };
+    return { reply: await answerForTree(context, cwd, request, principal) };
   } catch (error) {
     const { code, message, hint } = asTidemarkError(error);
     return { error: { code, message, hint } };

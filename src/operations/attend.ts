@@ -12,7 +12,8 @@ import type { Checkpoint } from "../checkpoint/model.ts";
 import type { CheckpointStore, RunningCall } from "../store/checkpoints.ts";
 import type { Told } from "../agents/claude-code/calls.ts";
 import { realPlace } from "../worktree/project.ts";
-import { inTree, syncCheckpoints, type Keeper } from "./keeper.ts";
+import { syncCheckpoints, type Keeper } from "./keeper.ts";
+import { inTree } from "./tree-place.ts";
 
 export interface Attended {
   readonly sealed: readonly Checkpoint[];

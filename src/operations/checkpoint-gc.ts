@@ -13,7 +13,8 @@ import { isVersion, type Checkpoint, type ContentId } from "../checkpoint/model.
 import { retain, type Retention, type RetentionRules } from "../checkpoint/retention.ts";
 import type { CheckpointStore, Usage } from "../store/checkpoints.ts";
 import { sweepAsides, type KeptAside } from "../worktree/restore.ts";
-import { neededUnseen, treeKey, type Keeper } from "./keeper.ts";
+import { neededUnseen, type Keeper } from "./keeper.ts";
+import { treeKey } from "./tree-place.ts";
 import { sweepWords } from "./tell.ts";
 import { holdingOf } from "./interrupted.ts";
 

@@ -14,7 +14,7 @@ import { readInstructionFile, replaceInstructionFile } from "../worktree/instruc
 import { realPlace } from "../worktree/project.ts";
 import { Bytes, type Source } from "./compare.ts";
 import { history } from "./history.ts";
-import { inTree } from "./keeper.ts";
+import { inTree } from "./tree-place.ts";
 import { textOf } from "./patch.ts";
 import { record } from "./record.ts";
 import type { UndoDeps } from "./undo.ts";

@@ -6,9 +6,8 @@
  * Leaves out when to look (engine/), what an undo does (undo.ts), and whose a change is (checkpoint/attribute.ts).
  */
 import { appendFileSync, closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { join, relative, sep } from "node:path";
+import { join } from "node:path";
 import { TidemarkError } from "../base/errors.ts";
-import { sha256Hex } from "../base/hash.ts";
 import { attribute } from "../checkpoint/attribute.ts";
 import type { Actor, Checkpoint, Coverage, Kind, State, TreePath } from "../checkpoint/model.ts";
 import { sameState } from "../checkpoint/model.ts";
@@ -18,6 +17,7 @@ import { Manifest, nameOf, type Slot } from "../worktree/manifest.ts";
 import { firstLook, scan, scanPath, type Found, type ScanOptions } from "../worktree/scan.ts";
 import { finishInterrupted, isInterrupted, isLeftOpen } from "./interrupted.ts";
 import { letGo, takeLock, type LockOptions } from "./tree-lock.ts";
+import { treeKey, whyRefused } from "./tree-place.ts";
 
 export interface KeeperOptions extends LockOptions {
   readonly store: CheckpointStore;
@@ -582,23 +582,6 @@ function heldId(line: string): string {
 }
 
 const EMPTY: Found = { began: 0n, whole: false, look: [], fresh: [], gone: [], blind: [] };
-
-export function treeKey(root: string): string {
-  return sha256Hex(root).slice(0, 16);
-}
-
-/** A path of the tree as an agent names it, or undefined where it is outside. */
-export function inTree(root: string, path: string): TreePath | undefined {
-  const inside = relative(root, path);
-  return inside === "" || inside === ".." || inside.startsWith(`..${sep}`) || inside.startsWith(sep) ? undefined : inside.split(sep).join("/");
-}
-
-/** Why no checkpoints are kept for a folder. */
-export function whyRefused(root: string, userHome: string): string | undefined {
-  if (root === "/" || /^[A-Za-z]:[\\/]?$/.test(root)) return "not here: it is the root of the file system";
-  if (root === userHome) return "not here: it is your home folder";
-  return userHome.startsWith(`${root}/`) ? "not here: your home folder is in it" : undefined;
-}
 
 /** Whether what was asked for was said of this one's changes, and not of what others did at the same time. */
 function isMeant(actor: Actor, { actor: wanted, call }: Asked): boolean {

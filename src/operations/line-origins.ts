@@ -17,7 +17,7 @@ import { projectOf } from "../worktree/project.ts";
 import { openRepository, readBlobs } from "../worktree/repository.ts";
 import { Bytes, type Source } from "./compare.ts";
 import { history, type History } from "./history.ts";
-import { inTree } from "./keeper.ts";
+import { inTree } from "./tree-place.ts";
 import { isBinary, MOST_BYTES, textOf } from "./patch.ts";
 import { story } from "./sessions.ts";
 

@@ -23,7 +23,7 @@ import type { Remote } from "../store/remote.ts";
 import { gitBlob } from "../worktree/capture.ts";
 import { treeOf } from "../worktree/project.ts";
 import { Bytes } from "./compare.ts";
-import { inTree, treeKey } from "./keeper.ts";
+import { inTree, treeKey } from "./tree-place.ts";
 import { readRemote, writeRemote } from "./settings.ts";
 
 type Environment = Readonly<Record<string, string | undefined>>;

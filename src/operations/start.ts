@@ -23,7 +23,7 @@ import { treeState, type Environment, type TreeState } from "../worktree/state.t
 import { keptVersions, seenInstructions } from "./instruction-versions.ts";
 import { claudeInstructionsAt } from "./instructions.ts";
 import { newestHandoff } from "./handoff.ts";
-import { whyRefused } from "./keeper.ts";
+import { whyRefused } from "./tree-place.ts";
 import type { Here } from "./recall-memories.ts";
 import { record } from "./record.ts";
 import { briefer } from "./resume.ts";

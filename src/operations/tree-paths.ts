@@ -3,7 +3,7 @@ import { realpathSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { TidemarkError } from "../base/errors.ts";
 import type { TreePath } from "../checkpoint/model.ts";
-import { inTree } from "./keeper.ts";
+import { inTree } from "./tree-place.ts";
 
 /** Paths as typed, from the folder the command was called in; empty for the whole tree. */
 export function treePaths(given: readonly string[], root: string, cwd: string): TreePath[] {

@@ -11,7 +11,7 @@ import { hookEntries, type HookEntry } from "../../src/agents/claude-code/hook-l
 import type { Told } from "../../src/agents/claude-code/calls.ts";
 import { isAlive } from "../../src/cli/processes.ts";
 import { Barrier } from "../../src/engine/barrier.ts";
-import { treeKey } from "../../src/operations/keeper.ts";
+import { treeKey } from "../../src/operations/tree-place.ts";
 import { openCheckpointStore } from "../../src/store/sqlite/checkpoints.ts";
 import { scratch } from "../helpers.ts";
 
