@@ -2,7 +2,8 @@
 import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import { onTestFinished } from "vitest";
-import { BINARY, type Place } from "./helpers.ts";
+import { BINARY, scratch, type Place } from "./helpers.ts";
+import { treeWorld, type TreeWorld } from "./tree-world.ts";
 
 /** As `initialize` begins it, and as 2026-07-28 has it. */
 export const ERAS = ["legacy", "modern"] as const;
@@ -38,4 +39,14 @@ export async function connect(at: Place, era: Era, { command = "mcp", cwd = at.c
     return { text: content.map((each) => (each.type === "text" ? each.text : `[${each.type}]`)).join("\n"), isError };
   };
   return { client, call, pid: () => transport.pid ?? 0, err: () => err };
+}
+
+/** A tree in which an agent has worked, as a machine of its own. */
+export function worked(): TreeWorld & { at: Place } {
+  const w = treeWorld(onTestFinished);
+  const config = scratch();
+  w.write("a.txt", "one\n");
+  w.keeper.look("prompt");
+  w.edit("a.txt", "two\n");
+  return { ...w, at: { home: w.home, config, cwd: w.root, env: { HOME: config, PATH: process.env["PATH"] ?? "", TIDEMARK_HOME: w.home, CLAUDE_CONFIG_DIR: config, TZ: "UTC" } } };
 }

@@ -1,23 +1,13 @@
 /** Resources, prompts, completion and subscriptions of `tidemark mcp`, with the SDK's own client in both eras. */
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { ask, idOf, place, scratch, tidemark, type Place } from "../helpers.ts";
-import { connect, ERAS } from "../mcp.ts";
-import { treeWorld, type TreeWorld } from "../tree-world.ts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ask, idOf, place, tidemark } from "../helpers.ts";
+import { connect, ERAS, worked } from "../mcp.ts";
 
 const filled = place(["197 main", "error handling"], afterAll);
 beforeAll(async () => {
   const { code, err } = await tidemark(filled, ["import"]);
   if (code !== 0) throw new Error(err);
 });
-
-function worked(): TreeWorld & { at: Place } {
-  const w = treeWorld(onTestFinished);
-  const config = scratch();
-  w.write("a.txt", "one\n");
-  w.keeper.look("prompt");
-  w.edit("a.txt", "two\n");
-  return { ...w, at: { home: w.home, config, cwd: w.root, env: { HOME: config, PATH: process.env["PATH"] ?? "", TIDEMARK_HOME: w.home, CLAUDE_CONFIG_DIR: config, TZ: "UTC" } } };
-}
 
 const until = async (isSo: () => boolean): Promise<void> => {
   for (let waited = 0; !isSo(); waited += 50) {
