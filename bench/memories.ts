@@ -19,7 +19,7 @@ const [count = 50_000, others = 100_000] = process.argv.slice(2).map(Number);
 const ROUNDS = 5;
 const NOW = Date.UTC(2026, 10, 1);
 const WORDS = "server client parser retry timeout branch release index schema worker queue cache token session build lint deploy config handler filter".split(" ");
-const project = "/work/app";
+const project = "/srv/app";
 
 const folder = mkdtempSync(join(tmpdir(), "tidemark-bench-"));
 try {

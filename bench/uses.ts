@@ -20,7 +20,7 @@ const [events = 1_000_000, each = 250] = process.argv.slice(2).map(Number);
 const ROUNDS = 9;
 const MEMORIES = 300;
 const NOW = Date.UTC(2026, 10, 1);
-const project = "/work/app";
+const project = "/srv/app";
 const here = { project, tree: "/nowhere", branch: "main" };
 
 const folder = mkdtempSync(join(tmpdir(), "tidemark-bench-"));
