@@ -14,6 +14,11 @@ export function isOwnSession(id: string): boolean {
   return KINDS.some((kind) => isOf(kind, id));
 }
 
+/** What was handed out grows with each call of a client, and nobody asks for a summary of it. */
+export function hasSummary(id: string): boolean {
+  return !isOf("context", id);
+}
+
 /** Those of one kind, the newest first. */
 export function ownDays(kind: OwnKind, sessions: Iterable<string>): string[] {
   return [...sessions].filter((id) => isOf(kind, id)).sort().reverse();

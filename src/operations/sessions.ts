@@ -9,7 +9,7 @@ import { lineageOf, originOf, type Begun } from "../session/lineage.ts";
 import type { SessionSummary } from "../session/summary.ts";
 import { traceOf, type Trace } from "../session/trace.ts";
 import type { Position, Store, Stored } from "../store/store.ts";
-import { isOwnSession } from "./own-sessions.ts";
+import { hasSummary, isOwnSession } from "./own-sessions.ts";
 
 export async function story(store: Store, id: string): Promise<Story> {
   return toldBy(id, await store.read(id));
@@ -52,9 +52,9 @@ export function turnAt(summary: SessionSummary | undefined, position: number): n
   return summary?.starts.findLast(([start]) => start <= position)?.[1] ?? 0;
 }
 
-/** Folds every session whose summary is missing or older than its events; nobody asks for one of our own. Returns how many. */
+/** Folds every session whose summary is missing or older than its events. Returns how many. */
 export async function refreshSummaries(store: Store): Promise<number> {
-  const stale = [...(await store.stale())].filter(([id]) => !isOwnSession(id));
+  const stale = [...(await store.stale())].filter(([id]) => hasSummary(id));
   for (const [id, position] of stale) await keep(store, id, position);
   return stale.length;
 }
@@ -72,7 +72,7 @@ async function allSessions(store: Store): Promise<SessionSummary[]> {
   if (all.length < heads.size) {
     // A summary that can no longer be read is as good as none.
     for (const { id } of all) heads.delete(id);
-    for (const [id, position] of heads) if (!isOwnSession(id)) await keep(store, id, position);
+    for (const [id, position] of heads) if (hasSummary(id)) await keep(store, id, position);
     all = (await store.summaries()).map(({ summary }) => summary);
   }
   const lineage = lineageOf(all, await links(store));
